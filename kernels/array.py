@@ -1,0 +1,78 @@
+"""What every kernel shares: the array type, and the checks an operation's contract makes before it computes.
+
+A check raises ValueError or TypeError with one sentence: which argument, what was given, what is needed.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Array: TypeAlias = npt.NDArray[Any]
+
+FLOATING = (np.dtype(np.float32), np.dtype(np.float64))
+ANALYTIC = (*FLOATING, np.dtype(np.complex128))
+
+
+def check_floating(*, analytic: bool = False, **arrays: Array | None) -> None:
+    """Require that all named arrays (None is skipped) have one and the same floating dtype.
+
+    `analytic` says that the formula is complex-differentiable, so complex128 is welcome too
+    (complex-step gradient checks).
+
+    Raises:
+        TypeError: an argument is not an array, its dtype is not allowed, or two dtypes differ.
+    """
+    allowed = ANALYTIC if analytic else FLOATING
+    first_name, first = "", None
+    for name, array in arrays.items():
+        if array is None:
+            continue
+        if not hasattr(array, "dtype"):
+            raise TypeError(f"{name} must be an array, got {type(array).__name__}")
+        if array.dtype not in allowed:
+            names = " or ".join(str(dtype) for dtype in allowed)
+            raise TypeError(f"{name} must have dtype {names}, got {array.dtype}")
+        if first is None:
+            first_name, first = name, array
+        elif array.dtype != first.dtype:
+            raise TypeError(
+                f"{name} has dtype {array.dtype} but {first_name} has {first.dtype}; both need the same dtype"
+            )
+
+
+def check_rank(name: str, array: Array, *ranks: int) -> None:
+    """Require that `array` has one of the given numbers of dimensions (ValueError otherwise)."""
+    if array.ndim not in ranks:
+        wanted = " or ".join(map(str, ranks))
+        raise ValueError(f"{name} must have {wanted} dimensions, got shape {tuple(array.shape)}")
+
+
+def check_shape(name: str, array: Array, shape: Sequence[int]) -> None:
+    """Require an exact shape (ValueError otherwise)."""
+    if tuple(array.shape) != tuple(shape):
+        raise ValueError(f"{name} must have shape {tuple(shape)}, got {tuple(array.shape)}")
+
+
+def check_integer(name: str, value: Any, minimum: int | None = None) -> int:
+    """Return `value` as an int; TypeError if it is not integral, ValueError if it is below `minimum`."""
+    if isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, got {value!r}") from None
+    if minimum is not None and number < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {number}")
+    return number
+
+
+def check_indices(name: str, array: Array) -> None:
+    """Require an int64 array, the dtype of every index in this project (TypeError otherwise)."""
+    if not hasattr(array, "dtype") or array.dtype != np.int64:
+        given = getattr(array, "dtype", type(array).__name__)
+        raise TypeError(f"{name} must be an int64 array, got {given}")

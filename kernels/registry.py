@@ -1,0 +1,216 @@
+"""The table (operation, backend, version) -> function, and the choice between its rows.
+
+An operation's folder is its package: `kernels/conv2d/__init__.py` holds the contracts (one typed function
+per direction, listed in `__all__`), and `reference.py`, `cpu.py`, `gpu.py` beside it hold the backends'
+versions, each announced by the `implements` decorator. The table is derived from those folders; a
+backend's file is imported on first use.
+
+A backend's versions form a ladder in the order of their definition, from the one that reads best to the
+one that runs best. Unless `use` says otherwise the last version that fits the arguments runs, of the first
+backend that has one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import pkgutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+BACKENDS = ("reference", "cpu", "gpu")
+# Backends for arrays in host memory, the preferred one first.
+HOST_BACKENDS = ("cpu", "reference")
+
+
+@dataclass(frozen=True)
+class Version:
+    """One row of the table.
+
+    Attributes:
+        operation: the contract's name, e.g. "conv2d_forward".
+        backend: the file that holds it: "reference", "cpu" or "gpu".
+        name: its name on the ladder, e.g. "im2col".
+        idea: one line that says what it does differently.
+        function: the implementation, with the contract's signature.
+        fits: whether it can take these arguments (called with the contract's arguments).
+    """
+
+    operation: str
+    backend: str
+    name: str
+    idea: str
+    function: Callable[..., Any]
+    fits: Callable[..., bool]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What `use` asked for: a backend (None: any) and versions by operation."""
+
+    backend: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+_EVERYTHING = Selection()
+_versions: dict[tuple[str, str], list[Version]] = {}
+_folders: dict[str, str] = {}
+_loaded: set[tuple[str, str]] = set()
+_selection: ContextVar[Selection] = ContextVar("kernels_selection", default=_EVERYTHING)
+
+
+def implements(
+    contract: Callable[P, R],
+    version: str,
+    idea: str,
+    *,
+    backend: str | None = None,
+    fits: Callable[P, bool] | None = None,
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Announce the decorated function as a version of `contract`'s operation.
+
+    Args:
+        contract: the public function of the operation's package, e.g. `kernels.conv2d.conv2d_forward`.
+        version: its name on the ladder; a repeated name replaces the earlier function.
+        idea: one line that says what this version does differently.
+        backend: "reference", "cpu" or "gpu"; by default the name of the file the function stands in.
+        fits: called with the operation's arguments; false when this version cannot take them.
+    """
+
+    def announce(function: Callable[P, R]) -> Callable[P, R]:
+        home = backend or function.__module__.rpartition(".")[2]
+        if home not in BACKENDS:
+            raise ValueError(f"backend must be one of {', '.join(BACKENDS)}, got {home!r}")
+        row = Version(contract.__name__, home, version, idea, function, fits or _always)
+        ladder = _versions.setdefault((row.operation, home), [])
+        ladder[:] = [other for other in ladder if other.name != version] + [row]
+        return function
+
+    return announce
+
+
+def dispatch(contract: Callable[P, R], *arguments: P.args, **keywords: P.kwargs) -> R:
+    """Run the selected version of `contract`'s operation on checked arguments."""
+    function: Callable[P, R] = choose(contract, *arguments, **keywords).function
+    return function(*arguments, **keywords)
+
+
+def choose(contract: Callable[P, R], *arguments: P.args, **keywords: P.kwargs) -> Version:
+    """Return the version that `dispatch` would run on these arguments.
+
+    Raises:
+        ValueError: no version of the selected backend (or the version asked for) takes the arguments.
+    """
+    selection = _selection.get()
+    operation = contract.__name__
+    wanted = selection.versions.get(operation) if selection.versions else None
+    for backend in HOST_BACKENDS if selection.backend is None else (selection.backend,):
+        for version in reversed(_ladder(operation, backend)):
+            if (wanted is None or version.name == wanted) and version.fits(*arguments, **keywords):
+                return version
+    raise ValueError(_no_version(operation, selection.backend, wanted))
+
+
+def _no_version(operation: str, backend: str | None, wanted: str | None) -> str:
+    rows = [f"{row.backend} {row.name}" for row in table() if row.operation == operation]
+    asked = " ".join(word for word in (backend, wanted) if word) or "any"
+    return f"{operation} has no version for {asked} that takes these arguments; it has: {', '.join(rows)}"
+
+
+@contextmanager
+def use(backend: str | None = None, **versions: str) -> Iterator[None]:
+    """Select a backend and versions by operation while the context lasts.
+
+        with kernels.use(backend="reference", conv2d_forward="loops"):
+            ...
+
+    Raises:
+        ValueError: an unknown backend, operation or version.
+    """
+    if backend is not None and backend not in BACKENDS:
+        raise ValueError(f"backend must be one of {', '.join(BACKENDS)}, got {backend!r}")
+    outer = _selection.get()
+    chosen = backend or outer.backend
+    for operation, name in versions.items():
+        known = [row.name for row in _rows(operation, chosen)]
+        if name not in known:
+            raise ValueError(f"{operation} has no version {name!r}; it has: {', '.join(known) or 'none'}")
+    token = _selection.set(Selection(chosen, {**outer.versions, **versions}))
+    try:
+        yield
+    finally:
+        _selection.reset(token)
+
+
+def operations() -> tuple[str, ...]:
+    """Return the names of all operations, folder by folder."""
+    if not _folders:
+        _list_folders()
+    return tuple(_folders)
+
+
+def versions(operation: str, backend: str | None = None) -> tuple[str, ...]:
+    """Return the names of an operation's versions, in ladder order.
+
+    Raises:
+        ValueError: an unknown operation.
+    """
+    return tuple(dict.fromkeys(row.name for row in _rows(operation, backend)))
+
+
+def table() -> tuple[Version, ...]:
+    """Return every row: all operations, backends and versions. Loads every backend's file."""
+    return tuple(row for operation in operations() for row in _rows(operation, None))
+
+
+def contract(operation: str) -> Callable[..., Any]:
+    """Return the public function of an operation by its name (ValueError if unknown)."""
+    function: Callable[..., Any] = getattr(sys.modules[f"kernels.{_folder(operation)}"], operation)
+    return function
+
+
+def _rows(operation: str, backend: str | None) -> list[Version]:
+    _folder(operation)
+    backends = BACKENDS if backend is None else (backend,)
+    return [row for name in backends for row in _ladder(operation, name)]
+
+
+def _ladder(operation: str, backend: str) -> list[Version]:
+    if (operation, backend) not in _loaded:
+        _load(operation, backend)
+    return _versions.get((operation, backend), [])
+
+
+def _load(operation: str, backend: str) -> None:
+    module = f"kernels.{_folder(operation)}.{backend}"
+    if importlib.util.find_spec(module) is not None:
+        importlib.import_module(module)
+    _loaded.add((operation, backend))
+
+
+def _folder(operation: str) -> str:
+    if operation not in operations():
+        near = difflib.get_close_matches(operation, _folders, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else "; kernels.operations() lists them"
+        raise ValueError(f"unknown operation {operation!r}{hint}")
+    return _folders[operation]
+
+
+def _list_folders() -> None:
+    package = importlib.import_module("kernels")
+    for module in pkgutil.iter_modules(package.__path__):
+        if module.ispkg:
+            names = getattr(importlib.import_module(f"kernels.{module.name}"), "__all__", ())
+            _folders.update(dict.fromkeys(names, module.name))
+
+
+def _always(*arguments: Any, **keywords: Any) -> bool:
+    return True

@@ -1,0 +1,142 @@
+"""The sliding window of convolutions and pooling, and every output-size formula of the project, once.
+
+Along one axis of length L a window has `kernel` taps, `dilation` apart, and moves `stride` at a time
+over the axis padded by (before, after). Its extent is dilation * (kernel - 1) + 1, and it fits
+floor((L + before + after - extent) / stride) + 1 times (Dumoulin and Visin, "A guide to convolution
+arithmetic for deep learning", 2016, section 2.4 and relationship 15).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from kernels.array import check_integer
+
+Pair: TypeAlias = tuple[int, int]
+
+
+def pair(name: str, value: Any, minimum: int | None = None) -> Pair:
+    """Return `value` as (height, width): an int stands for both axes."""
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        if len(value) == 1:
+            value = (value[0], value[0])
+        if len(value) != 2:
+            raise ValueError(f"{name} must be an integer or (height, width), got {tuple(value)!r}")
+        return check_integer(name, value[0], minimum), check_integer(name, value[1], minimum)
+    number = check_integer(name, value, minimum)
+    return number, number
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window over the last two axes (H, W) of an array; build it with `Window.of`.
+
+    Attributes:
+        kernel: taps (KH, KW).
+        stride: step (SH, SW).
+        padding: ((top, bottom), (left, right)), in elements; may be asymmetric.
+        dilation: distance between taps (DH, DW).
+        ceil_mode: pooling only: count a last window that overhangs the end, as long as it
+            starts inside the input or the padding before it.
+    """
+
+    kernel: Pair
+    stride: Pair = (1, 1)
+    padding: tuple[Pair, Pair] = ((0, 0), (0, 0))
+    dilation: Pair = (1, 1)
+    ceil_mode: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        kernel: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        ceil_mode: bool = False,
+    ) -> Window:
+        """Build a window from ints or pairs; `padding` may also be ((top, bottom), (left, right)).
+
+        Raises:
+            TypeError: a size is not an integer.
+            ValueError: a kernel, stride or dilation below 1, or a negative padding.
+        """
+        return cls(
+            pair("kernel_size", kernel, minimum=1),
+            pair("stride", stride, minimum=1),
+            _padding_pairs(padding),
+            pair("dilation", dilation, minimum=1),
+            bool(ceil_mode),
+        )
+
+    @property
+    def extent(self) -> Pair:
+        """Elements from the first to the last tap, both included: dilation * (kernel - 1) + 1."""
+        height, width = (d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
+        return height, width
+
+    def output_size(self, size: Sequence[int]) -> Pair:
+        """Return how often the window fits (OH, OW) over an input of `size` (H, W).
+
+        Raises:
+            ValueError: the padded input is smaller than the window's extent.
+        """
+        return self._output_length(size, 0), self._output_length(size, 1)
+
+    def _output_length(self, size: Sequence[int], axis: int) -> int:
+        length, (before, after), stride = size[axis], self.padding[axis], self.stride[axis]
+        room = length + before + after - self.extent[axis]
+        if room < 0:
+            name = ("height", "width")[axis]
+            raise ValueError(
+                f"input {name} {length} with padding {before} + {after} is smaller than the window's "
+                f"extent {self.extent[axis]} (kernel {self.kernel[axis]}, dilation {self.dilation[axis]})"
+            )
+        if not self.ceil_mode:
+            return room // stride + 1
+        steps = -(-room // stride) + 1
+        # A window that would start beyond the input and its leading padding sees nothing: drop it.
+        return steps - 1 if (steps - 1) * stride >= length + before else steps
+
+    def transposed_output_size(self, size: Sequence[int], output_padding: Pair = (0, 0)) -> Pair:
+        """Return the input size (H, W) that a transposed convolution restores from `size` (OH, OW).
+
+        (O - 1) * stride - before - after + extent + output_padding, along each axis.
+
+        Raises:
+            ValueError: the result would not be positive.
+        """
+        height, width = (
+            (size[axis] - 1) * self.stride[axis]
+            - sum(self.padding[axis])
+            + self.extent[axis]
+            + output_padding[axis]
+            for axis in (0, 1)
+        )
+        if height < 1 or width < 1:
+            raise ValueError(
+                f"the transposed convolution's output would have size {(height, width)}; it needs >= 1"
+            )
+        return height, width
+
+
+def _padding_pairs(padding: Any) -> tuple[Pair, Pair]:
+    """Return ((top, bottom), (left, right)) for an int, (vertical, horizontal) or the full form."""
+    if isinstance(padding, Sequence) and len(padding) == 2 and all(isinstance(p, Sequence) for p in padding):
+        return pair("padding", padding[0], minimum=0), pair("padding", padding[1], minimum=0)
+    vertical, horizontal = pair("padding", padding, minimum=0)
+    return (vertical, vertical), (horizontal, horizontal)
+
+
+def same_padding(kernel: Pair, dilation: Pair) -> tuple[Pair, Pair]:
+    """Return the padding that keeps the size at stride 1; an odd total puts the extra element last."""
+    totals = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+    top, left = totals[0] // 2, totals[1] // 2
+    return (top, totals[0] - top), (left, totals[1] - left)
+
+
+def adaptive_bounds(length: int, bins: int, index: int) -> Pair:
+    """Return [start, end) of adaptive pooling's bin `index`: floor(i L / B) to ceil((i + 1) L / B)."""
+    return index * length // bins, -(-(index + 1) * length // bins)
