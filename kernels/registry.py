@@ -23,6 +23,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
+import numpy as np
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -98,9 +100,13 @@ def implements(
 
 
 def dispatch(contract: Callable[P, R], *arguments: P.args, **keywords: P.kwargs) -> R:
-    """Run the selected version of `contract`'s operation on checked arguments."""
+    """Run the selected version of `contract`'s operation on checked arguments.
+
+    Overflow and invalid operations give infinity and NaN without NumPy's warnings, as on every backend.
+    """
     function: Callable[P, R] = choose(contract, *arguments, **keywords).function
-    return function(*arguments, **keywords)
+    with np.errstate(all="ignore"):
+        return function(*arguments, **keywords)
 
 
 def choose(contract: Callable[P, R], *arguments: P.args, **keywords: P.kwargs) -> Version:

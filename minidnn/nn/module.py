@@ -1,0 +1,447 @@
+"""Module, the base of every layer and model, and Parameter, a tensor that a module trains."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.array import Array
+from minidnn.autograd import Function, is_grad_enabled, no_grad
+from minidnn.tensor import HookHandle, Tensor, apply_many, as_tensor, describe
+
+ForwardHook = Callable[["Module", tuple[Any, ...], Any], Any]
+ForwardPreHook = Callable[["Module", tuple[Any, ...]], Any]
+Gradients = tuple[Tensor | None, ...]
+BackwardHook = Callable[["Module", Gradients, Gradients], Any]
+
+
+class Parameter(Tensor):
+    """A tensor that is trained: assigned to a module's attribute it appears in `parameters()`.
+
+    Args:
+        array: the initial value (arrays share memory).
+        requires_grad: whether it is trained; False freezes it.
+    """
+
+    def __init__(self, array: Any, requires_grad: bool = True) -> None:
+        super().__init__(array, requires_grad)
+
+    def __repr__(self) -> str:
+        return f"Parameter containing:\n{describe(self, 'tensor')}"
+
+
+class Boundary(Function):
+    """The identity on several tensors; its backward shows the gradients that cross a module's border."""
+
+    is_view = True
+
+    def __init__(self, cross: Callable[[Gradients], Gradients]) -> None:
+        self.cross = cross
+
+    def forward(self, *arrays: Array) -> tuple[Array, ...]:
+        """Return a view of every array."""
+        return tuple(array.view() for array in arrays)
+
+    def backward(self, *grad_outputs: Array | None) -> tuple[Array | None, ...]:
+        """Pass the gradients on, or what the hooks put in their place."""
+        with no_grad():
+            given = tuple(None if array is None else Tensor(array) for array in grad_outputs)
+            return tuple(None if gradient is None else gradient.data for gradient in self.cross(given))
+
+
+def _pass_boundary(cross: Callable[[Gradients], Gradients], values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Send the floating tensors among `values` through one Boundary and leave the rest alone."""
+    places = [i for i, value in enumerate(values) if isinstance(value, Tensor) and value.dtype.kind == "f"]
+    if not places:
+        return values
+    crossed = apply_many(Boundary(cross), *(values[i] for i in places))
+    replaced = dict(zip(places, crossed, strict=True))
+    return tuple(replaced.get(i, value) for i, value in enumerate(values))
+
+
+class IncompatibleKeys(NamedTuple):
+    """What `load_state_dict(strict=False)` left alone."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+class Module:
+    """Base of layers and models: owns parameters, buffers and other modules, by attribute name.
+
+    A subclass assigns Parameters and Modules in `__init__` (after `super().__init__()`) and computes in
+    `forward`. Calling the module runs `forward` between its hooks.
+    """
+
+    training: bool
+
+    def __init__(self) -> None:
+        self._parameters: dict[str, Parameter | None] = {}
+        self._modules: dict[str, Module | None] = {}
+        self._buffers: dict[str, Tensor | None] = {}
+        self._temporary_buffers: set[str] = set()
+        self._forward_hooks: dict[int, ForwardHook] = {}
+        self._forward_pre_hooks: dict[int, ForwardPreHook] = {}
+        self._backward_hooks: dict[int, BackwardHook] = {}
+        self.training = True
+
+    def forward(self, *inputs: Any, **keywords: Any) -> Any:
+        """Compute the output; every module defines its own."""
+        raise TypeError(f"{type(self).__name__} must define forward")
+
+    def __call__(self, *inputs: Any, **keywords: Any) -> Any:
+        """Run `forward`, with the hooks around it."""
+        for pre_hook in tuple(self._forward_pre_hooks.values()):
+            changed = pre_hook(self, inputs)
+            if changed is not None:
+                inputs = changed if isinstance(changed, tuple) else (changed,)
+        if self._backward_hooks and is_grad_enabled():
+            return self._call_between_boundaries(inputs, keywords)
+        return self._run_forward_hooks(inputs, self.forward(*inputs, **keywords))
+
+    def _run_forward_hooks(self, inputs: tuple[Any, ...], output: Any) -> Any:
+        for hook in tuple(self._forward_hooks.values()):
+            replacement = hook(self, inputs, output)
+            output = output if replacement is None else replacement
+        return output
+
+    # ---- attributes ----------------------------------------------------------------------------
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # `__init__` makes the stores in this order; until the last is there nothing can be registered.
+        stores = [vars(self).get(store) for store in ("_parameters", "_modules", "_buffers")]
+        if stores[-1] is None:
+            if isinstance(value, Parameter | Module):
+                raise TypeError(
+                    f"{type(self).__name__} must call super().__init__() before assigning {name!r}"
+                )
+            object.__setattr__(self, name, value)
+            return
+        parameters, modules, buffers = stores
+        home = next((store for store in stores if store is not None and name in store), None)
+        if isinstance(value, Parameter):
+            home = parameters
+        elif isinstance(value, Module):
+            home = modules
+        elif home is parameters and value is not None:
+            raise TypeError(f"{name} must be a Parameter or None, got {type(value).__name__}")
+        elif home is modules and value is not None:
+            raise TypeError(f"{name} must be a Module or None, got {type(value).__name__}")
+        elif home is buffers and home is not None and value is not None and not isinstance(value, Tensor):
+            raise TypeError(f"{name} must be a Tensor or None, got {type(value).__name__}")
+        if home is None:
+            object.__setattr__(self, name, value)
+            return
+        for store in stores:
+            if store is not home and store is not None:
+                store.pop(name, None)
+        vars(self).pop(name, None)
+        home[name] = value
+
+    def __getattr__(self, name: str) -> Any:
+        for store in ("_parameters", "_buffers", "_modules"):
+            held = vars(self).get(store)
+            if held is not None and name in held:
+                return held[name]
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        for store in (self._parameters, self._buffers, self._modules):
+            if name in store:
+                del store[name]
+                self._temporary_buffers.discard(name)
+                return
+        object.__delattr__(self, name)
+
+    def register_parameter(self, name: str, parameter: Parameter | None) -> None:
+        """Add a parameter under `name`; None keeps the place (a layer without bias)."""
+        self._check_name(name)
+        if parameter is not None and not isinstance(parameter, Parameter):
+            raise TypeError(f"parameter must be a Parameter or None, got {type(parameter).__name__}")
+        self._parameters[name] = parameter
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Add a tensor that belongs to the state but is not trained; `persistent` puts it in `state_dict`."""
+        self._check_name(name)
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise TypeError(f"tensor must be a Tensor or None, got {type(tensor).__name__}")
+        self._buffers[name] = tensor
+        if persistent:
+            self._temporary_buffers.discard(name)
+        else:
+            self._temporary_buffers.add(name)
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Add a child module under `name`."""
+        self._check_name(name)
+        if module is not None and not isinstance(module, Module):
+            raise TypeError(f"module must be a Module or None, got {type(module).__name__}")
+        self._modules[name] = module
+
+    def _check_name(self, name: str) -> None:
+        if not isinstance(name, str) or not name or "." in name:
+            raise ValueError(f"name must be a non-empty string without a dot, got {name!r}")
+        if name in vars(self) or (hasattr(type(self), name)):
+            raise ValueError(f"name must be free, but {type(self).__name__} has an attribute {name!r}")
+
+    # ---- walking -------------------------------------------------------------------------------
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """Yield the direct children with their names."""
+        for name, module in self._modules.items():
+            if module is not None:
+                yield name, module
+
+    def children(self) -> Iterator[Module]:
+        """Yield the direct children."""
+        for _, module in self.named_children():
+            yield module
+
+    def named_modules(
+        self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
+        """Yield this module and all below it, parents first, each once, with dotted names."""
+        memo = set() if memo is None else memo
+        if self in memo:
+            return
+        if remove_duplicate:
+            memo.add(self)
+        yield prefix, self
+        for name, child in self.named_children():
+            yield from child.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
+
+    def modules(self) -> Iterator[Module]:
+        """Yield this module and all below it."""
+        for _, module in self.named_modules():
+            yield module
+
+    def _named_members(
+        self, store: str, prefix: str, recurse: bool, remove_duplicate: bool
+    ) -> Iterator[tuple[str, Any]]:
+        seen: set[int] = set()
+        owners = (
+            self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
+            if recurse
+            else [(prefix, self)]
+        )
+        for path, module in owners:
+            for name, member in getattr(module, store).items():
+                if member is None or (remove_duplicate and id(member) in seen):
+                    continue
+                seen.add(id(member))
+                yield (f"{path}.{name}" if path else name), member
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """Yield all parameters with dotted names; a shared one appears once."""
+        yield from self._named_members("_parameters", prefix, recurse, remove_duplicate)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """Yield all parameters; a shared one appears once."""
+        for _, parameter in self.named_parameters(recurse=recurse):
+            yield parameter
+
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """Yield all buffers with dotted names."""
+        yield from self._named_members("_buffers", prefix, recurse, remove_duplicate)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """Yield all buffers."""
+        for _, buffer in self.named_buffers(recurse=recurse):
+            yield buffer
+
+    def get_submodule(self, target: str) -> Module:
+        """Return the module at a dotted path ("" is this one; ValueError if there is none)."""
+        module = self
+        for name in target.split(".") if target else ():
+            child = module._modules.get(name)
+            if child is None:
+                raise ValueError(
+                    f"target {target!r} leads to no module: {type(module).__name__} has no {name!r}"
+                )
+            module = child
+        return module
+
+    def apply(self, function: Callable[[Module], Any]) -> Self:
+        """Call `function` on every module, children first, and return self."""
+        for child in self.children():
+            child.apply(function)
+        function(self)
+        return self
+
+    # ---- modes ---------------------------------------------------------------------------------
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch dropout, batch norm and the like to training (or inference) behaviour."""
+        if not isinstance(mode, bool):
+            raise TypeError(f"mode must be True or False, got {mode!r}")
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Switch to inference behaviour."""
+        return self.train(False)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Freeze (False) or unfreeze all parameters."""
+        for parameter in self.parameters():
+            parameter.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the parameters' gradients, or fill them with zeros."""
+        for parameter in self.parameters():
+            if set_to_none:
+                parameter.grad = None
+            elif parameter.grad is not None:
+                parameter.grad = Tensor(np.zeros_like(parameter.grad.data))
+
+    def to(self, dtype: npt.DTypeLike) -> Self:
+        """Convert floating parameters and buffers to `dtype` in place and return self."""
+        wanted = np.dtype(dtype)
+        if wanted.kind != "f":
+            raise TypeError(f"dtype must be floating, got {wanted}")
+        for tensor in (*self.parameters(), *self.buffers()):
+            if tensor.dtype.kind == "f":
+                tensor.data = tensor.data.astype(wanted)
+                if tensor.grad is not None:
+                    tensor.grad = Tensor(tensor.grad.data.astype(wanted))
+        return self
+
+    def double(self) -> Self:
+        """Convert floating parameters and buffers to float64."""
+        return self.to(np.float64)
+
+    def float(self) -> Self:
+        """Convert floating parameters and buffers to float32."""
+        return self.to(np.float32)
+
+    # ---- state ---------------------------------------------------------------------------------
+
+    def state_dict(self) -> OrderedDict[str, Tensor]:
+        """Return all parameters and persistent buffers by dotted name, sharing memory, without history."""
+        state: OrderedDict[str, Tensor] = OrderedDict()
+        for path, module in self.named_modules(remove_duplicate=False):
+            for name, member in module._own_state():
+                state[f"{path}.{name}" if path else name] = member.detach()
+        return state
+
+    def _own_state(self) -> Iterator[tuple[str, Tensor]]:
+        for name, member in (*self._parameters.items(), *self._buffers.items()):
+            if member is not None and name not in self._temporary_buffers:
+                yield name, member
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
+        """Copy values (arrays or Tensors) into the parameters and buffers of the same names.
+
+        Values are cast to the type of what they fill. Nothing is changed unless everything fits.
+
+        Args:
+            state_dict: values by dotted name.
+            strict: require exactly this module's names; otherwise return what was missing or unknown.
+
+        Raises:
+            TypeError: `state_dict` is not a mapping, or a value is not an array of numbers.
+            ValueError: names missing or unknown (strict), or a value of another shape.
+        """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"state_dict must be a mapping, got {type(state_dict).__name__}")
+        for path, module in self.named_modules():
+            module._prepare_to_load(state_dict, f"{path}." if path else "")
+        own = self.state_dict()
+        missing = [name for name in own if name not in state_dict]
+        unexpected = [name for name in state_dict if name not in own]
+        if strict and (missing or unexpected):
+            raise ValueError(_key_message(type(self).__name__, missing, unexpected))
+        values = {name: as_tensor(state_dict[name]).data for name in own if name in state_dict}
+        for name, value in values.items():
+            if value.shape != own[name].shape:
+                raise ValueError(
+                    f"state_dict[{name!r}] has shape {value.shape}, this module needs {own[name].shape}"
+                )
+        for name, value in values.items():
+            own[name].data[...] = value
+            own[name].mark_changed()
+        return IncompatibleKeys(missing, unexpected)
+
+    def _prepare_to_load(self, state_dict: Mapping[str, Any], prefix: str) -> None:
+        """Called on every module before loading; lazy layers take their sizes here."""
+
+    # ---- hooks ---------------------------------------------------------------------------------
+
+    def register_forward_hook(self, hook: ForwardHook) -> HookHandle:
+        """Call `hook(module, inputs, output)` after forward; what it returns (if not None) is the output."""
+        return _register(self._forward_hooks, hook)
+
+    def register_forward_pre_hook(self, hook: ForwardPreHook) -> HookHandle:
+        """Call `hook(module, inputs)` before forward; what it returns (if not None) are the inputs."""
+        return _register(self._forward_pre_hooks, hook)
+
+    def register_full_backward_hook(self, hook: BackwardHook) -> HookHandle:
+        """Call `hook(module, grad_inputs, grad_outputs)` in backward, when the inputs' gradients are known.
+
+        What it returns (if not None) replaces the gradients of the inputs.
+        """
+        return _register(self._backward_hooks, hook)
+
+    def _call_between_boundaries(self, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """Run forward between two identity nodes: the outer sees grad_outputs, the inner grad_inputs."""
+        seen: dict[str, Gradients] = {"outputs": ()}
+
+        def leave(gradients: Gradients) -> Gradients:
+            for hook in tuple(self._backward_hooks.values()):
+                replacement = hook(self, gradients, seen["outputs"])
+                if replacement is not None:
+                    gradients = replacement if isinstance(replacement, tuple) else (replacement,)
+            return gradients
+
+        def enter(gradients: Gradients) -> Gradients:
+            seen["outputs"] = gradients
+            return gradients
+
+        marked = _pass_boundary(leave, inputs)
+        output = self._run_forward_hooks(inputs, self.forward(*marked, **keywords))
+        if isinstance(output, tuple):
+            return (
+                type(output)(*_pass_boundary(enter, output))
+                if hasattr(output, "_fields")
+                else (_pass_boundary(enter, output))
+            )
+        return _pass_boundary(enter, (output,))[0]
+
+    # ---- printing ------------------------------------------------------------------------------
+
+    def extra_repr(self) -> str:
+        """Return the arguments that `repr` shows in the parentheses."""
+        return ""
+
+    def __repr__(self) -> str:
+        children = [f"({name}): {module!r}".replace("\n", "\n  ") for name, module in self.named_children()]
+        arguments = self.extra_repr()
+        if not children:
+            return f"{type(self).__name__}({arguments})"
+        lines = "".join(f"\n  {line}" for line in ([arguments] if arguments else []) + children)
+        return f"{type(self).__name__}({lines}\n)"
+
+
+def _register(hooks: dict[int, Any], hook: Any) -> HookHandle:
+    key = max(hooks, default=-1) + 1
+    hooks[key] = hook
+    return HookHandle(lambda: hooks.pop(key, None))
+
+
+def _key_message(owner: str, missing: list[str], unexpected: list[str]) -> str:
+    parts = []
+    if missing:
+        parts.append(f"lacks {', '.join(missing)}")
+    if unexpected:
+        parts.append(f"has unknown {', '.join(unexpected)}")
+    return f"state_dict {' and '.join(parts)}; {owner} needs exactly its own names (or strict=False)"

@@ -1,0 +1,39 @@
+"""Every layer of minidnn.nn against PyTorch: forward, all gradients, and the state it leaves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from minidnn import nn
+from tests.kernels.sample import Draw
+from tests.minidnn.case import ModuleCase, collect, compare, compare_arrays, run_ours, tolerance
+
+torch_answers = pytest.importorskip(
+    "tests.minidnn.torch_answers",
+    reason="torch is not installed; the stored references stand in",
+    exc_type=ImportError,
+)
+CASES = collect("tests.minidnn.nn.cases")
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_forward_gradients_and_state(case: ModuleCase) -> None:
+    try:
+        want, before, after = torch_answers.module_answer(case, case.inputs(Draw(5, np.float64)))
+    except ImportError as missing:
+        pytest.skip(str(missing))
+    for dtype in (np.float64, np.float32):
+        inputs = case.inputs(Draw(5, dtype))
+        module = getattr(nn, case.module)(*case.arguments, **case.keywords)
+        module.to(dtype).train(case.training)
+        module.load_state_dict(before)
+        got = run_ours(module, case, inputs)
+        for name, parameter in module.named_parameters():
+            got.gradients[name] = None if parameter.grad is None else parameter.grad.numpy()
+        bound = tolerance(case, inputs, dtype)
+        compare(got, want, bound)
+        state = module.state_dict()
+        assert list(state) == list(after)
+        for name, value in after.items():
+            compare_arrays(name, state[name].numpy(), value, bound)
