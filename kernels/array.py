@@ -5,6 +5,7 @@ A check raises ValueError or TypeError with one sentence: which argument, what w
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -76,3 +77,20 @@ def check_indices(name: str, array: Array) -> None:
     if not hasattr(array, "dtype") or array.dtype != np.int64:
         given = getattr(array, "dtype", type(array).__name__)
         raise TypeError(f"{name} must be an int64 array, got {given}")
+
+
+def check_number(name: str, value: Any, minimum: float | None = None, below: float | None = None) -> float:
+    """Return `value` as a float in [minimum, below); TypeError if it is no real number, ValueError outside.
+
+    NaN and infinities are refused.
+    """
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{name} must be finite, got {number}")
+    if minimum is not None and number < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {number}")
+    if below is not None and number >= below:
+        raise ValueError(f"{name} must be less than {below}, got {number}")
+    return number
