@@ -84,6 +84,7 @@ def test_drawn_samples(folder: str, data: st.DataObject, seed: int, dtype: Any) 
             assert tables.worst_error(got, want) <= tables.bound(sample, dtype), version.name
 
 
+@pytest.mark.reference
 @pytest.mark.skipif(not HAS_TORCH, reason="torch is not installed; the stored references stand in")
 @pytest.mark.parametrize("sample", tables.samples(), ids=str)
 def test_loops_agree_with_torch(sample: Sample) -> None:

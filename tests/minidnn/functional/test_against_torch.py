@@ -11,6 +11,7 @@ from minidnn import functional
 from tests.kernels.sample import Draw
 from tests.minidnn.case import Case, collect, compare, map_arrays, run_ours, tolerance
 
+pytestmark = pytest.mark.reference
 torch_answers = pytest.importorskip(
     "tests.minidnn.torch_answers",
     reason="torch is not installed; the stored references stand in",

@@ -9,6 +9,7 @@ from minidnn import nn
 from tests.kernels.sample import Draw
 from tests.minidnn.case import ModuleCase, collect, compare, compare_arrays, run_ours, tolerance
 
+pytestmark = pytest.mark.reference
 torch_answers = pytest.importorskip(
     "tests.minidnn.torch_answers",
     reason="torch is not installed; the stored references stand in",
