@@ -1,0 +1,79 @@
+"""What the pooling operations share: the checks of their arguments and the rule of every maximum."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from kernels.array import Array, check_indices, check_integer, check_rank, check_shape
+
+Shape4: TypeAlias = tuple[int, int, int, int]
+
+
+def check_planes(x: Array, *, empty_channels: bool = False) -> None:
+    """Require x (N, C, H, W) with C, H, W >= 1; `empty_channels` allows C = 0 (ValueError otherwise)."""
+    check_rank("x", x, 4)
+    if min(x.shape[2:] if empty_channels else x.shape[1:]) < 1:
+        needed = "a positive height and width" if empty_channels else "positive channels, height and width"
+        raise ValueError(f"x must have {needed}, got shape {tuple(x.shape)}")
+
+
+def input_shape4(shape: Sequence[int]) -> Shape4:
+    """Return `input_shape` as four ints (N, C, H, W).
+
+    Raises:
+        ValueError: not four of them, or one is negative.
+        TypeError: not integers.
+    """
+    if len(shape) != 4:
+        raise ValueError(f"input_shape must be (N, C, H, W), got {tuple(shape)}")
+    batch, channels, height, width = (check_integer("input_shape", size, minimum=0) for size in shape)
+    return batch, channels, height, width
+
+
+def check_plane_indices(name: str, indices: Array, like: Array, plane: Sequence[int], minimum: int) -> None:
+    """Require int64 indices of `like`'s shape, each in [minimum, H * W) of an (H, W) plane.
+
+    Raises:
+        TypeError: another dtype.
+        ValueError: another shape, or an index out of range.
+    """
+    check_indices(name, indices)
+    check_shape(name, indices, like.shape)
+    end = plane[0] * plane[1]
+    if indices.size and (indices.min() < minimum or indices.max() >= end):
+        worst = indices.min() if indices.min() < minimum else indices.max()
+        raise ValueError(f"{name} must lie in [{minimum}, {end}) for planes of {tuple(plane)}, got {worst}")
+
+
+def replaces(value: Any, best: Any) -> Any:
+    """Whether `value` takes the place of the maximum so far: it is greater, or it is NaN.
+
+    Equal values do not, so the first maximum in row-major order wins; every NaN does, so NaN
+    propagates and the last one is reported, as PyTorch does.
+    """
+    return (value > best) | (value != value)
+
+
+def first_maximum(values: Array) -> Array:
+    """Return the position of the maximum along the last axis, by the rule of `replaces`."""
+    position: Array = values.argmax(axis=-1)
+    nan = np.isnan(values)
+    if not nan.any():
+        return position
+    last_nan = values.shape[-1] - 1 - nan[..., ::-1].argmax(axis=-1)
+    return np.where(nan.any(axis=-1), last_nan, position)
+
+
+def scatter_to_planes(values: Array, indices: Array, shape: Shape4) -> Array:
+    """Sum values (N, C, ...) into planes (N, C, H, W) at flat `indices`; index -1 is dropped.
+
+    np.bincount adds one after another in memory order, so the bits never change.
+    """
+    batch, channels, height, width = shape
+    planes = np.arange(batch * channels).reshape(batch, channels, *[1] * (indices.ndim - 2))
+    flat = (planes * (height * width) + indices)[indices >= 0]
+    total = np.bincount(flat, values[indices >= 0], minlength=batch * channels * height * width)
+    return total.reshape(shape).astype(values.dtype)
