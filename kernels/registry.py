@@ -66,6 +66,7 @@ _EVERYTHING = Selection()
 _versions: dict[tuple[str, str], list[Version]] = {}
 _folders: dict[str, str] = {}
 _loaded: set[tuple[str, str]] = set()
+_remembered: dict[tuple[str, str | None, str | None], tuple[Version, ...]] = {}
 _selection: ContextVar[Selection] = ContextVar("kernels_selection", default=_EVERYTHING)
 
 
@@ -94,9 +95,17 @@ def implements(
         row = Version(contract.__name__, home, version, idea, function, fits or _always)
         ladder = _versions.setdefault((row.operation, home), [])
         ladder[:] = [other for other in ladder if other.name != version] + [row]
+        _remembered.clear()
         return function
 
     return announce
+
+
+def withdraw(operation: str, backend: str, version: str) -> None:
+    """Take a version off the table again, such as a user's own after a race."""
+    ladder = _versions[operation, backend]
+    ladder[:] = [row for row in ladder if row.name != version]
+    _remembered.clear()
 
 
 def dispatch(contract: Callable[P, R], *arguments: P.args, **keywords: P.kwargs) -> R:
@@ -117,12 +126,21 @@ def choose(contract: Callable[P, R], *arguments: P.args, **keywords: P.kwargs) -
     """
     selection = _selection.get()
     operation = contract.__name__
-    wanted = selection.versions.get(operation) if selection.versions else None
-    for backend in HOST_BACKENDS if selection.backend is None else (selection.backend,):
-        for version in reversed(_ladder(operation, backend)):
-            if (wanted is None or version.name == wanted) and version.fits(*arguments, **keywords):
-                return version
+    wanted = selection.versions.get(operation)
+    for version in _candidates(operation, selection.backend, wanted):
+        if version.fits is _always or version.fits(*arguments, **keywords):
+            return version
     raise ValueError(_no_version(operation, selection.backend, wanted))
+
+
+def _candidates(operation: str, backend: str | None, wanted: str | None) -> tuple[Version, ...]:
+    """The versions in question, best first; remembered, since every operation on every array asks."""
+    key = operation, backend, wanted
+    if key not in _remembered:
+        backends = HOST_BACKENDS if backend is None else (backend,)
+        ladders = [row for name in backends for row in reversed(_ladder(operation, name))]
+        _remembered[key] = tuple(row for row in ladders if wanted is None or row.name == wanted)
+    return _remembered[key]
 
 
 def _no_version(operation: str, backend: str | None, wanted: str | None) -> str:
