@@ -89,7 +89,12 @@ def test_drawn_samples(folder: str, data: st.DataObject, seed: int, dtype: Any) 
 @pytest.mark.parametrize("sample", tables.samples(), ids=str)
 def test_loops_agree_with_torch(sample: Sample) -> None:
     """The definition itself, in float64, against an independent implementation."""
-    want = tables.outcome(tables.oracles()[sample.operation], sample.make(Draw(3, np.float64)), sample.writes)
+    try:
+        want = tables.outcome(
+            tables.oracles()[sample.operation], sample.make(Draw(3, np.float64)), sample.writes
+        )
+    except ImportError as missing:  # torchvision's operators need more than torch
+        pytest.skip(str(missing))
     assert tables.worst_error(tables.truth(sample, seed=3), want) <= 1e-9
 
 

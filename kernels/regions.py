@@ -1,0 +1,38 @@
+"""Regions of interest: the checks that ROI pooling and ROI align share.
+
+A region is a row [batch index, x1, y1, x2, y2]: an image of the batch, and the corners of a box in the
+coordinates of the original picture, which `spatial_scale` turns into those of the feature map.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from kernels.array import Array
+
+# No picture is larger; integers up to here survive the rounding of corners and the counting of samples.
+FARTHEST = 2**30
+
+
+def check_rois(rois: Array, batch: int, spatial_scale: float = 1.0) -> None:
+    """Require rois (K, 5) with whole batch indices in [0, batch), finite corners and a positive scale.
+
+    Raises:
+        ValueError: otherwise, or corners that the scale takes beyond 2^30.
+    """
+    if rois.ndim != 2 or rois.shape[1] != 5:
+        raise ValueError(f"rois must have shape (K, 5), got {tuple(rois.shape)}")
+    if not (math.isfinite(spatial_scale) and spatial_scale > 0):
+        raise ValueError(f"spatial_scale must be positive and finite, got {spatial_scale}")
+    index = rois[:, 0]
+    wrong = ~((index >= 0) & (index < batch) & (index == np.floor(index)))
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise ValueError(f"rois[{row}, 0] must be a batch index in [0, {batch}), got {index[row]}")
+    corners = rois[:, 1:].astype(np.float64) * spatial_scale
+    wrong = ~(np.abs(corners) <= FARTHEST).all(axis=1)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise ValueError(f"rois[{row}] must have finite corners within 2^30, got {rois[row, 1:].tolist()}")
