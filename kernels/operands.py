@@ -34,13 +34,8 @@ def check_operand(x: Array, allowed: Collection[Any], name: str = "x") -> None:
         raise TypeError(f"{name} must have one of the dtypes {names}, got {x.dtype}")
 
 
-def check_operands(a: Array, b: Array, allowed: Collection[Any]) -> None:
-    """Require two arrays of one and the same allowed dtype whose shapes broadcast.
-
-    Raises:
-        TypeError: not arrays, a dtype that is not allowed, or two dtypes.
-        ValueError: shapes that do not broadcast.
-    """
+def check_same(a: Array, b: Array, allowed: Collection[Any]) -> None:
+    """Require two arrays of one and the same allowed dtype (TypeError otherwise)."""
     try:
         fine = a.dtype == b.dtype and a.dtype in allowed
     except AttributeError:
@@ -49,6 +44,16 @@ def check_operands(a: Array, b: Array, allowed: Collection[Any]) -> None:
         check_operand(a, allowed, "a")
         check_operand(b, allowed, "b")
         raise TypeError(f"b has dtype {b.dtype} but a has {a.dtype}; both need the same dtype")
+
+
+def check_operands(a: Array, b: Array, allowed: Collection[Any]) -> None:
+    """Require two arrays of one and the same allowed dtype whose shapes broadcast.
+
+    Raises:
+        TypeError: not arrays, a dtype that is not allowed, or two dtypes.
+        ValueError: shapes that do not broadcast.
+    """
+    check_same(a, b, allowed)
     if a.shape != b.shape:
         check_broadcast(a=a, b=b)
 
@@ -65,6 +70,15 @@ def check_broadcast(**arrays: Array) -> tuple[int, ...]:
         raise ValueError(
             f"the shapes of {shapes} do not broadcast; along each axis they need 1 or one length"
         ) from None
+
+
+def broadcastable(*shapes: Sequence[int]) -> bool:
+    """Whether the shapes broadcast against each other."""
+    try:
+        np.broadcast_shapes(*map(tuple, shapes))
+    except ValueError:
+        return False
+    return True
 
 
 def element_by_element(formula: Callable[..., Any], dtype: Any, operands: Sequence[Array]) -> Array:
