@@ -15,9 +15,10 @@ if getattr(kernels, "BELONGS_TO", None) != "minidnn":
     raise ImportError(f"minidnn needs its own package 'kernels', but {_shadow} shadows it; rename it")
 
 from kernels import get_num_threads, set_num_threads
-from minidnn import functional, init, nn
+from minidnn import functional, init, nn, optim
 from minidnn.autograd import Function, anomaly_mode, enable_grad, is_grad_enabled, no_grad
 from minidnn.random import manual_seed
+from minidnn.serialization import load, save
 from minidnn.tensor import Tensor, apply, apply_many, as_tensor, from_dlpack, from_numpy, tensor
 
 __version__ = "0.1.0"
@@ -36,9 +37,12 @@ __all__ = [
     "get_num_threads",
     "init",
     "is_grad_enabled",
+    "load",
     "manual_seed",
     "nn",
     "no_grad",
+    "optim",
+    "save",
     "set_num_threads",
     "tensor",
 ]

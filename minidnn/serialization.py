@@ -1,0 +1,257 @@
+"""Saving and loading: safetensors files, written so that a crash leaves the old file or the new one.
+
+A file holds the arrays under dotted names, as any reader of safetensors sees them, and in its metadata, as
+JSON, how they are nested and whatever else was saved with them (numbers, texts, lists). Loading never
+runs code from the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+
+from kernels.array import Array
+from minidnn import random
+from minidnn.nn.module import Module
+from minidnn.optim.optimizer import Optimizer
+from minidnn.optim.schedule import LRScheduler
+from minidnn.tensor import Tensor
+
+_METADATA = "minidnn"
+_CHECKPOINT = "minidnn training checkpoint, version 1"
+_STORABLE = {np.dtype(kind) for kind in "?bhiqBHIQefd"}
+_ABANDONED = 600  # seconds after which a partial file of another process is taken for a killed run's
+
+
+def save(state: Module | Mapping[Any, Any], path: str | os.PathLike[str]) -> None:
+    """Write a module's state or any nesting of mappings, lists and tuples to `path`, atomically.
+
+    The leaves are Tensors, arrays, numbers, texts, booleans and None; keys are texts or integers.
+
+    Args:
+        state: a Module (its `state_dict()` is saved) or a mapping.
+        path: the file, conventionally ending in .safetensors; its folder must exist.
+
+    Raises:
+        TypeError: something in `state` that cannot be stored.
+        OSError: the file cannot be written; an older file is left as it was.
+    """
+    if isinstance(state, Module):
+        state = state.state_dict()
+    if not isinstance(state, Mapping):
+        raise TypeError(f"state must be a Module or a mapping, got {type(state).__name__}")
+    tensors: dict[str, Array] = {}
+    structure = _encode(state, "", tensors)
+    _write(Path(path), tensors, json.dumps(structure))
+
+
+def load(path: str | os.PathLike[str]) -> dict[Any, Any]:
+    """Read what `save` wrote, its arrays as Tensors; other safetensors files give {name: Tensor}.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is truncated, or not a safetensors file.
+    """
+    tensors, structure = _read(Path(path))
+    if structure is None:
+        return dict(tensors)
+    try:
+        state = _decode(json.loads(structure), tensors)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise ValueError(f"{path} has damaged metadata; it was not written by minidnn.save") from None
+    if not isinstance(state, dict):
+        raise ValueError(f"{path} has damaged metadata; it was not written by minidnn.save")
+    return state
+
+
+def save_checkpoint(
+    path: str | os.PathLike[str],
+    model: Module,
+    optimizer: Optimizer,
+    schedule: LRScheduler | None = None,
+    *,
+    position: Mapping[str, Any],
+    arguments: Mapping[str, Any],
+) -> None:
+    """Write everything that a run needs to go on as if it had never stopped, atomically.
+
+    Args:
+        path: the file.
+        model, optimizer, schedule: whose states are stored, and the state of `minidnn.random` with them.
+        position: where the run is (epoch, batch, metrics so far, ...).
+        arguments: what the run was started with; `load_checkpoint` insists on the same.
+
+    Raises:
+        OSError, TypeError: as `save`.
+    """
+    checkpoint = {
+        "kind": _CHECKPOINT,
+        "arguments": dict(arguments),
+        "position": dict(position),
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "schedule": None if schedule is None else schedule.state_dict(),
+        "random": random.get_state(),
+    }
+    save(checkpoint, path)
+
+
+def load_checkpoint(
+    path: str | os.PathLike[str],
+    model: Module,
+    optimizer: Optimizer,
+    schedule: LRScheduler | None = None,
+    *,
+    arguments: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Put a checkpoint's state into model, optimiser, schedule and `minidnn.random`; return the position.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is truncated or no checkpoint, it was made with other arguments, or its states do not
+            fit the model, the optimiser or the schedule.
+    """
+    checkpoint = load(path)
+    if checkpoint.get("kind") != _CHECKPOINT:
+        raise ValueError(f"{path} is not a checkpoint of a training run")
+    _require_same_arguments(path, checkpoint["arguments"], arguments)
+    if (schedule is None) != (checkpoint["schedule"] is None):
+        raise ValueError(f"{path} was made {'with' if schedule is None else 'without'} a schedule")
+    model.load_state_dict(checkpoint["model"])
+    optimizer.load_state_dict(checkpoint["optimizer"])
+    if schedule is not None:
+        schedule.load_state_dict(checkpoint["schedule"])
+    random.set_state(checkpoint["random"])
+    position: dict[str, Any] = checkpoint["position"]
+    return position
+
+
+def _require_same_arguments(
+    path: str | os.PathLike[str], saved: Mapping[str, Any], given: Mapping[str, Any]
+) -> None:
+    names = [name for name in {**saved, **given} if saved.get(name) != given.get(name)]
+    if names:
+        made = ", ".join(f"{name} {saved.get(name)}" for name in names)
+        now = ", ".join(f"{name} {given.get(name)}" for name in names)
+        raise ValueError(
+            f"{path} was made with {made}, but this run has {now}; "
+            "resume with the same arguments or start another checkpoint"
+        )
+
+
+def _encode(value: Any, name: str, tensors: dict[str, Array]) -> Any:
+    """Return `value` as JSON, with its arrays moved into `tensors` and named in their places.
+
+    Containers become {"dict": [[key, value], ...]}, {"list": [...]}, {"tuple": [...]}: integer keys and
+    tuples survive, and no text that a user stores can be mistaken for a mark.
+    """
+    if isinstance(value, Tensor):
+        value = value.data
+    if isinstance(value, np.ndarray):
+        return {"tensor": _store(value, name, tensors)}
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Mapping):
+        for key in value:
+            if isinstance(key, bool) or not isinstance(key, str | int):
+                raise TypeError(f"state{_place(name)} has the key {key!r}; keys must be texts or integers")
+        return {"dict": [[key, _encode(item, _join(name, key), tensors)] for key, item in value.items()]}
+    if isinstance(value, list | tuple):
+        kind = "list" if isinstance(value, list) else "tuple"
+        return {kind: [_encode(item, _join(name, index), tensors) for index, item in enumerate(value)]}
+    raise TypeError(f"state{_place(name)} holds a {type(value).__name__}, which cannot be stored")
+
+
+def _store(array: Array, name: str, tensors: dict[str, Array]) -> str:
+    if array.dtype not in _STORABLE:
+        raise TypeError(f"state{_place(name)} has dtype {array.dtype}, which cannot be stored")
+    while name in tensors or name == "__metadata__":
+        name += "_"
+    tensors[name] = np.asarray(array, order="C")
+    return name
+
+
+def _decode(value: Any, tensors: Mapping[str, Tensor]) -> Any:
+    if not isinstance(value, dict):
+        return value
+    ((kind, content),) = value.items()
+    if kind == "tensor":
+        return tensors[content]
+    if kind == "dict":
+        return {key: _decode(item, tensors) for key, item in content}
+    return {"list": list, "tuple": tuple}[kind](_decode(item, tensors) for item in content)
+
+
+def _join(name: str, part: str | int) -> str:
+    return f"{name}.{part}" if name else str(part)
+
+
+def _place(name: str) -> str:
+    return f"[{name!r}]" if name else ""
+
+
+def _write(path: Path, tensors: dict[str, Array], structure: str) -> None:
+    """Write beside `path`, flush to the disk, then rename: a reader sees the old file or the new one."""
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, a file is needed")
+    content = safetensors.numpy.save(tensors, {_METADATA: structure})
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    _remove_abandoned(path)
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    if os.name == "posix":
+        _flush_entries(path.parent)
+
+
+def _flush_entries(folder: Path) -> None:
+    """Have the operating system put a folder's entries on the disk: the rename is there to stay."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove what runs left behind that were killed while they wrote this file."""
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+        with contextlib.suppress(OSError):
+            if time.time() - leftover.stat().st_mtime > _ABANDONED:
+                leftover.unlink()
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], str | None]:
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, a file is needed")
+    with _one_line_errors(path), safetensors.safe_open(path, framework="numpy") as file:
+        metadata = file.metadata() or {}
+        # A copy, because what the library hands out may be read-only.
+        tensors = {name: Tensor(np.array(file.get_tensor(name))) for name in file.keys()}  # noqa: SIM118
+    return tensors, metadata.get(_METADATA)
+
+
+@contextlib.contextmanager
+def _one_line_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except safetensors.SafetensorError as error:
+        raise ValueError(f"{path} is truncated or not a safetensors file ({error})") from None
+    except (TypeError, AttributeError):
+        raise ValueError(f"{path} holds a dtype that NumPy does not have") from None
