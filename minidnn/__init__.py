@@ -17,6 +17,7 @@ if getattr(kernels, "BELONGS_TO", None) != "minidnn":
 from kernels import get_num_threads, set_num_threads
 from minidnn import functional, init, nn, optim
 from minidnn.autograd import Function, anomaly_mode, enable_grad, is_grad_enabled, no_grad
+from minidnn.gradcheck import gradcheck
 from minidnn.random import manual_seed
 from minidnn.serialization import load, save
 from minidnn.tensor import Tensor, apply, apply_many, as_tensor, from_dlpack, from_numpy, tensor
@@ -35,6 +36,7 @@ __all__ = [
     "from_numpy",
     "functional",
     "get_num_threads",
+    "gradcheck",
     "init",
     "is_grad_enabled",
     "load",
