@@ -30,7 +30,8 @@ def mix(z: T) -> T:
     """Scramble 64 bits (a Python int in [0, 2^64) or a uint64 array) reversibly."""
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & WORD
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & WORD
-    return z ^ (z >> 31)
+    mixed: T = z ^ (z >> 31)
+    return mixed
 
 
 def random_bits(seed: int, index: int) -> int:
