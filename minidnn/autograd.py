@@ -27,11 +27,10 @@ from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
 from typing import Any, ClassVar, NamedTuple
 
+from kernels.array import Array
 from kernels.elementwise import add, is_finite
 
-from kernels.array import Array
-
-_ENGINE = os.path.dirname(__file__)
+_ENGINE = os.path.join(os.path.dirname(__file__), "")
 _numbers = itertools.count()
 _recording: ContextVar[bool] = ContextVar("minidnn_recording", default=True)
 _anomaly: ContextVar[bool] = ContextVar("minidnn_anomaly", default=False)
@@ -206,7 +205,8 @@ def _run(function: Function, grad_outputs: list[Array | None]) -> tuple[Array | 
     if _anomaly.get():
         for position, gradient in enumerate(gradients):
             if gradient is not None:
-                check_anomaly(function, gradient, f"gradient of input {position}")
+                what = f"the gradient of its input {position}"
+                check_anomaly(function, gradient, what, "upstream gradient of output", grad_outputs)
     return gradients
 
 
@@ -254,7 +254,7 @@ class anomaly_mode(_Switch):  # noqa: N801 - a context manager beside no_grad
 
     with minidnn.anomaly_mode():
         loss = model(x)
-        loss.backward()    # ValueError: Log produced inf in its output ...
+        loss.backward()    # ValueError: Log produced -inf (shape (2,), flat index 1) in its output; ...
     """
 
     variable = _anomaly
@@ -271,19 +271,39 @@ def anomaly_enabled() -> bool:
     return _anomaly.get()
 
 
-def check_anomaly(function: Function, array: Array, what: str) -> None:
-    """Raise ValueError naming `function` if the floating `array` holds NaN or an infinity."""
-    if array.dtype.kind not in "fc" or array.size == 0:
+def check_anomaly(
+    function: Function, result: Array, what: str, source: str, sources: Iterable[Array | None]
+) -> None:
+    """Raise ValueError naming `function` if the floating `result` holds NaN or an infinity.
+
+    Where one of the arrays it was computed from held such a value already, that is said instead: every
+    operation is checked, so the value was given from outside (a leaf, or an upstream gradient).
+    """
+    place = _first_not_finite(result)
+    if place is None:
         return
-    finite = is_finite(array)
-    if finite.all():
-        return
-    flat = int((~finite).reshape(-1).argmax())
-    origin = f", called at {function.created_at}" if function.created_at else ""
-    raise ValueError(
-        f"{function.name} produced {array.reshape(-1)[flat]} in its {what} "
-        f"(shape {array.shape}, flat index {flat}){origin}"
+    sentence = f"{function.name} produced {_value_at(result, place)} in {what}"
+    for position, array in enumerate(sources):
+        given = None if array is None else _first_not_finite(array)
+        if array is not None and given is not None:
+            sentence += f", but its {source} {position} already held {_value_at(array, given)}"
+            break
+    origin = (
+        f"it was called at {function.created_at}" if function.created_at else f"seen at {_calling_line()}"
     )
+    raise ValueError(f"{sentence}; {origin}")
+
+
+def _first_not_finite(array: Array) -> int | None:
+    """Flat index of the first NaN or infinity in a floating array."""
+    if array.dtype.kind not in "fc" or array.size == 0:
+        return None
+    finite = is_finite(array)
+    return None if finite.all() else int((~finite).reshape(-1).argmax())
+
+
+def _value_at(array: Array, place: int) -> str:
+    return f"{array.reshape(-1)[place]} (shape {array.shape}, flat index {place})"
 
 
 def _calling_line() -> str:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from kernels.elementwise import add
 
 from kernels.array import Array
+from kernels.elementwise import add
 from minidnn import autograd
 from minidnn.autograd import AccumulateGrad, Edge, Function, VersionCounter
 
@@ -328,8 +328,9 @@ def _apply(function: Function, inputs: Sequence[Any]) -> list[Tensor]:
     if recorded:
         _record(function, tensors, outputs)
     if autograd.anomaly_enabled():
+        given = [None if tensor is None else tensor._array for tensor in tensors]
         for output in outputs:
-            autograd.check_anomaly(function, output._array, "output")
+            autograd.check_anomaly(function, output._array, "its output", "input", given)
     return outputs
 
 
