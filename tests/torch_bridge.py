@@ -25,3 +25,15 @@ def gradients(
     output = function(*tensors)
     output.backward(to_torch(grad_output))
     return tuple(None if t is None or t.grad is None else t.grad.numpy() for t in tensors)
+
+
+def hardsigmoid(x: torch.Tensor) -> torch.Tensor:
+    """By its definition, since the backward of PyTorch's own knows 1 / 6 in float32 only."""
+    return torch.nn.functional.relu6(x + 3) / 6
+
+
+class Hardsigmoid(torch.nn.Module):
+    """The module of `hardsigmoid`."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return hardsigmoid(x)
