@@ -1,7 +1,7 @@
 """minidnn: a deep-learning engine to read, trust and race.
 
 import minidnn
-from minidnn import functional, nn
+from minidnn import data, functional, nn
 
 model = nn.Sequential(nn.Conv2d(1, 6, 5), nn.Tanh(), nn.Flatten(), nn.LazyLinear(10))
 loss = functional.cross_entropy(model(images), labels)
@@ -15,7 +15,7 @@ if getattr(kernels, "BELONGS_TO", None) != "minidnn":
     raise ImportError(f"minidnn needs its own package 'kernels', but {_shadow} shadows it; rename it")
 
 from kernels import get_num_threads, set_num_threads
-from minidnn import functional, init, nn, optim
+from minidnn import data, functional, init, nn, optim
 from minidnn.autograd import Function, anomaly_mode, enable_grad, is_grad_enabled, no_grad
 from minidnn.gradcheck import gradcheck
 from minidnn.random import manual_seed
@@ -31,6 +31,7 @@ __all__ = [
     "apply",
     "apply_many",
     "as_tensor",
+    "data",
     "enable_grad",
     "from_dlpack",
     "from_numpy",

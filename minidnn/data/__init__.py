@@ -1,0 +1,38 @@
+"""Data: data sets from inside the package and from local files, and the loader that makes batches of them.
+
+    from minidnn import data
+
+    train, test = data.digits(32, "train"), data.digits(32, "test")
+    for images, labels in data.DataLoader(train, batch_size=32, shuffle=True, seed=0):
+        ...
+
+An item of every data set of images is (image, label): float32 (C, H, W) in [0, 1], and an int64. Nothing is
+downloaded, no archive is unpacked to disk, and no foreign pickle is run.
+"""
+
+from minidnn.data.cifar import cifar
+from minidnn.data.dataset import ArrayDataset, Dataset, Subset, stratified_indices
+from minidnn.data.digits import digits
+from minidnn.data.idx import mnist, read_idx
+from minidnn.data.images import ImageFolder
+from minidnn.data.loader import DataLoader, collate
+from minidnn.data.recognize import Splits, open_dataset
+from minidnn.data.resize import FitImage, resize
+
+__all__ = [
+    "ArrayDataset",
+    "DataLoader",
+    "Dataset",
+    "FitImage",
+    "ImageFolder",
+    "Splits",
+    "Subset",
+    "cifar",
+    "collate",
+    "digits",
+    "mnist",
+    "open_dataset",
+    "read_idx",
+    "resize",
+    "stratified_indices",
+]

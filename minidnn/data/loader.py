@@ -1,0 +1,150 @@
+"""Batches of a data set, in an order that depends on the seed and the epoch alone."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from kernels.array import Array, check_integer
+from minidnn.data.dataset import Dataset
+from minidnn.random import next_seed
+from minidnn.tensor import Tensor
+
+
+def collate(items: Sequence[Any]) -> Any:
+    """Join a batch's items into Tensors with a new first axis: a tuple of them when the items are tuples.
+
+    Arrays keep their dtype; Python's floats become float32 and integers int64.
+
+    Raises:
+        ValueError: items of different shapes, or tuples of different lengths.
+    """
+    if isinstance(items[0], tuple):
+        if len({len(item) for item in items}) > 1:
+            raise ValueError("items of a batch must be tuples of the same length")
+        return tuple(_stack(column) for column in zip(*items, strict=True))
+    return _stack(items)
+
+
+def _stack(values: Sequence[Any]) -> Tensor:
+    arrays = [value.data if isinstance(value, Tensor) else value for value in values]
+    if not isinstance(arrays[0], np.ndarray | np.generic):
+        return Tensor(list(arrays))
+    shapes = {array.shape for array in arrays}
+    if len(shapes) > 1:
+        first, second = sorted(shapes)[:2]
+        raise ValueError(f"items of a batch must have the same shape, got {first} and {second}; resize them")
+    return Tensor(np.stack(arrays))
+
+
+class DataLoader:
+    """Batches of `dataset`, optionally shuffled, fetched ahead by threads.
+
+    The order of an epoch's items is a function of `seed` and the epoch's number. The number of workers
+    changes nothing but the speed, and a resumed run continues in the middle of an epoch with `set_epoch` and
+    `batches(start)`. Every iteration is the next epoch.
+
+        for images, labels in DataLoader(digits(32, "train"), batch_size=32, shuffle=True, seed=0):
+            ...
+
+    Args:
+        dataset: anything with a length and items by index.
+        batch_size: items per batch.
+        shuffle: whether each epoch has an order of its own; otherwise items come as they stand.
+        drop_last: whether to leave out a last batch that is not full.
+        num_workers: threads that fetch batches ahead; 0 fetches in the caller's thread.
+        prefetch_factor: batches fetched ahead per worker.
+        seed: of the shuffling, at least 0; None draws one from `minidnn.manual_seed`'s generator.
+        collate: joins a list of items into a batch.
+
+    Attributes:
+        seed: the seed in use.
+        epoch: the epoch that the next iteration goes through, from 0.
+
+    Raises:
+        ValueError: an empty data set, a batch size or prefetch factor below 1, a negative number of workers
+            or seed.
+        TypeError: one of these is no integer.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        batch_size: int = 1,
+        shuffle: bool = False,
+        drop_last: bool = False,
+        num_workers: int = 0,
+        prefetch_factor: int = 2,
+        seed: int | None = None,
+        collate: Callable[[Sequence[Any]], Any] = collate,
+    ) -> None:
+        if len(dataset) == 0:
+            raise ValueError("dataset must have at least 1 item, got an empty one")
+        self.dataset = dataset
+        self.batch_size = check_integer("batch_size", batch_size, minimum=1)
+        self.shuffle = shuffle
+        self.drop_last = drop_last
+        self.num_workers = check_integer("num_workers", num_workers, minimum=0)
+        self.prefetch_factor = check_integer("prefetch_factor", prefetch_factor, minimum=1)
+        self.seed = next_seed() if seed is None else check_integer("seed", seed, minimum=0)
+        self.collate = collate
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        """The number of batches in an epoch."""
+        full, rest = divmod(len(self.dataset), self.batch_size)
+        return full + (rest > 0 and not self.drop_last)
+
+    def __iter__(self) -> Iterator[Any]:
+        batches = self.batches()
+        self.epoch += 1
+        return batches
+
+    def set_epoch(self, epoch: int) -> None:
+        """Say which epoch the next iteration goes through (at least 0)."""
+        self.epoch = check_integer("epoch", epoch, minimum=0)
+
+    def batches(self, start: int = 0) -> Iterator[Any]:
+        """Return the current epoch's batches from number `start` on; the loader stays at this epoch.
+
+        Raises:
+            ValueError: `start` is negative or above the number of batches.
+        """
+        check_integer("start", start, minimum=0)
+        if start > len(self):
+            raise ValueError(f"start must be at most the number of batches {len(self)}, got {start}")
+        order = self.order()
+        chosen = [
+            order[number * self.batch_size : (number + 1) * self.batch_size]
+            for number in range(start, len(self))
+        ]
+        return self._fetched_ahead(chosen) if self.num_workers else map(self._fetch, chosen)
+
+    def order(self) -> Array:
+        """Return the indices of the items in the current epoch's order, int64 (N,)."""
+        if not self.shuffle:
+            return np.arange(len(self.dataset))
+        source = np.random.Philox(np.random.SeedSequence([self.seed, self.epoch]))
+        return np.random.Generator(source).permutation(len(self.dataset))
+
+    def _fetch(self, indices: Array) -> Any:
+        return self.collate([self.dataset[int(index)] for index in indices])
+
+    def _fetched_ahead(self, chosen: Sequence[Array]) -> Iterator[Any]:
+        """Batches in order, while threads fetch the next ones; leaving the iteration ends the threads."""
+        executor = ThreadPoolExecutor(self.num_workers, thread_name_prefix="minidnn-loader")
+        ahead = self.num_workers * self.prefetch_factor
+        pending: deque[Future[Any]] = deque()
+        try:
+            for indices in chosen:
+                pending.append(executor.submit(self._fetch, indices))
+                if len(pending) > ahead:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            executor.shutdown(wait=True, cancel_futures=True)
