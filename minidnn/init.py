@@ -106,6 +106,18 @@ def kaiming_normal_(
     return normal_(tensor, 0, _kaiming_scale(tensor, a, mode, nonlinearity))
 
 
+def reset_weight_and_bias_(weight: Tensor, bias: Tensor | None) -> None:
+    """Fill both from U(-l, l), l = 1 / sqrt(fan_in): how PyTorch starts linear layers and convolutions.
+
+    The weight goes by way of He's initialisation with a = sqrt(5), which comes to the same limit.
+    """
+    kaiming_uniform_(weight, a=math.sqrt(5))
+    if bias is not None:
+        fan_in = fans(weight)[0]
+        limit = 1 / math.sqrt(fan_in) if fan_in else 0.0
+        uniform_(bias, -limit, limit)
+
+
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """Return the factor that keeps a signal's size through a nonlinearity; `param` is a leaky ReLU's slope.
 
