@@ -7,10 +7,11 @@ coordinates of the original picture, which `spatial_scale` turns into those of t
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
-from kernels.array import Array
+from kernels.array import Array, check_floating
 
 # No picture is larger; integers up to here survive the rounding of corners and the counting of samples.
 FARTHEST = 2**30
@@ -36,3 +37,23 @@ def check_rois(rois: Array, batch: int, spatial_scale: float = 1.0) -> None:
     if wrong.any():
         row = int(wrong.argmax())
         raise ValueError(f"rois[{row}] must have finite corners within 2^30, got {rois[row, 1:].tolist()}")
+
+
+def rois_from_boxes(boxes: Sequence[Array]) -> Array:
+    """Return rois (K, 5) for boxes given image by image: row [i, x1, y1, x2, y2] for each row of boxes[i].
+
+    Raises:
+        ValueError: no images, or an entry that is not (L, 4).
+        TypeError: a dtype other than float32 or float64, or mixed dtypes.
+    """
+    if not boxes:
+        raise ValueError("boxes must hold one array per image, got none")
+    for i, corners in enumerate(boxes):
+        if corners.ndim != 2 or corners.shape[1] != 4:
+            raise ValueError(f"boxes[{i}] must have shape (L, 4), got {tuple(corners.shape)}")
+        check_floating(boxes=corners)
+        if corners.dtype != boxes[0].dtype:
+            raise TypeError(f"boxes[{i}] has dtype {corners.dtype} but boxes[0] has {boxes[0].dtype}")
+    corners = np.concatenate(boxes)  # (K, 4)
+    images = np.repeat(np.arange(len(boxes)), [len(entry) for entry in boxes])  # (K,)
+    return np.column_stack((images.astype(corners.dtype), corners))
