@@ -67,13 +67,14 @@ def first_maximum(values: Array) -> Array:
     return np.where(nan.any(axis=-1), last_nan, position)
 
 
-def scatter_to_planes(values: Array, indices: Array, shape: Shape4) -> Array:
-    """Sum values (N, C, ...) into planes (N, C, H, W) at flat `indices`; index -1 is dropped.
+def scatter_to_planes(values: Array, indices: Array, images: Array, shape: Shape4) -> Array:
+    """Sum values (K, C, ...) at flat `indices` of the planes (N, C, H, W) of image images[k]; -1 is dropped.
 
     np.bincount adds one after another in memory order, so the bits never change.
     """
     batch, channels, height, width = shape
-    planes = np.arange(batch * channels).reshape(batch, channels, *[1] * (indices.ndim - 2))
-    flat = (planes * (height * width) + indices)[indices >= 0]
-    total = np.bincount(flat, values[indices >= 0], minlength=batch * channels * height * width)
+    planes = images[:, None] * channels + np.arange(channels)  # (K, C)
+    flat = planes.reshape(*planes.shape, *[1] * (indices.ndim - 2)) * (height * width) + indices
+    won = indices >= 0
+    total = np.bincount(flat[won], values[won], minlength=batch * channels * height * width)
     return total.reshape(shape).astype(values.dtype)

@@ -132,4 +132,5 @@ def adaptive_max_pool2d_backward_histogram(
     grad_output: Array, indices: Array, input_shape: Sequence[int]
 ) -> Array:
     """Sum the gradients at each index."""
-    return scatter_to_planes(grad_output, indices, input_shape4(input_shape))
+    shape = input_shape4(input_shape)
+    return scatter_to_planes(grad_output, indices, np.arange(shape[0]), shape)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kernels.array import Array
-from kernels.pooling import input_shape4
+from kernels.pooling import input_shape4, scatter_to_planes
 from kernels.registry import implements
 from kernels.roi_pool import roi_pool_backward, roi_pool_forward
 from kernels.roi_pool.bins import LOWEST, region_bins
@@ -74,10 +74,5 @@ def roi_pool_forward_bins(
 def roi_pool_backward_histogram(
     grad_output: Array, argmax: Array, rois: Array, input_shape: Sequence[int]
 ) -> Array:
-    """Sum the gradients at each winner; np.bincount adds one after another, so the bits never change."""
-    batch, channels, height, width = input_shape4(input_shape)
-    planes = rois[:, :1].astype(np.int64) * channels + np.arange(channels)  # (K, C)
-    flat = planes[:, :, None, None] * (height * width) + argmax  # (K, C, OH, OW)
-    won = argmax >= 0
-    total = np.bincount(flat[won], grad_output[won], minlength=batch * channels * height * width)
-    return total.reshape(batch, channels, height, width).astype(grad_output.dtype)
+    """Sum the gradients at each winner."""
+    return scatter_to_planes(grad_output, argmax, rois[:, 0].astype(np.int64), input_shape4(input_shape))

@@ -16,6 +16,11 @@ def with_holes(draw: Draw, *shape: int, value: float = np.nan) -> np.ndarray:
     return x
 
 
+def ties(draw: Draw, *shape: int) -> np.ndarray:
+    """Few different values, so that most windows have several maxima."""
+    return draw.integers(0, 2, *shape).astype(draw.dtype)
+
+
 def scatter(grad_output: np.ndarray, indices: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     """Every gradient added to its flat index of the plane, by PyTorch."""
     import torch

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from kernels.adaptive_pool2d import adaptive_max_pool2d_forward
-from tests.kernels.planes import scatter, with_holes
+from tests.kernels.planes import scatter, ties, with_holes
 from tests.kernels.sample import Draw, Sample
 
 
@@ -41,10 +41,6 @@ def maximum(
         Sample("adaptive_max_pool2d_forward", label, lambda draw: (make(draw, *shape), bins)),
         Sample("adaptive_max_pool2d_backward", label, backward, reduction_length=max(bins[0] * bins[1], 1)),
     ]
-
-
-def ties(draw: Draw, *shape: int) -> np.ndarray:
-    return draw.integers(0, 2, *shape).astype(draw.dtype)
 
 
 CONFIGURATIONS = {

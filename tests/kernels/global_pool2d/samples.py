@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from kernels.global_pool2d import global_max_pool2d_forward
-from tests.kernels.planes import scatter, with_holes
+from tests.kernels.planes import scatter, ties, with_holes
 from tests.kernels.sample import Draw, Sample
 
 
@@ -31,10 +31,6 @@ def maximum(label: str, shape: tuple[int, int, int, int], make: Any = Draw.norma
         Sample("global_max_pool2d_forward", label, lambda draw: (make(draw, *shape),)),
         Sample("global_max_pool2d_backward", label, backward),
     ]
-
-
-def ties(draw: Draw, *shape: int) -> np.ndarray:
-    return draw.integers(0, 2, *shape).astype(draw.dtype)
 
 
 SHAPES = {

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kernels.pool2d import max_pool2d_forward
 from kernels.window import Window
-from tests.kernels.planes import scatter, with_holes
+from tests.kernels.planes import scatter, ties, with_holes
 from tests.kernels.sample import Draw, Sample
 
 Make = Callable[..., np.ndarray]
@@ -60,11 +60,6 @@ def average(
 def negative(draw: Draw, *shape: int) -> np.ndarray:
     """Values below zero: padding with zeros would win."""
     return -1 - draw.uniform(*shape)
-
-
-def ties(draw: Draw, *shape: int) -> np.ndarray:
-    """Few different values, so that most windows have several maxima."""
-    return draw.integers(0, 2, *shape).astype(draw.dtype)
 
 
 def minus_infinity(draw: Draw, *shape: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from kernels.roi_pool import roi_pool_forward
-from tests.kernels.planes import with_holes
+from tests.kernels.planes import ties, with_holes
 from tests.kernels.regions import REGIONS, drawn_regions
 from tests.kernels.sample import Draw, Sample
 
@@ -39,10 +39,6 @@ def samples(
             reduction_length=max(len(regions), 1) * bins[0] * bins[1],
         ),
     ]
-
-
-def ties(draw: Draw, *shape: int) -> np.ndarray:
-    return draw.integers(0, 2, *shape).astype(draw.dtype)
 
 
 SHAPE = (2, 3, 7, 9)

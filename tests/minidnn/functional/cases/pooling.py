@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.kernels.planes import with_holes
+from tests.kernels.planes import ties, with_holes
 from tests.kernels.sample import Draw
 from tests.minidnn.case import Case
 
@@ -23,10 +23,6 @@ def torch_global_max_pool2d(x: Any) -> Any:
     import torch
 
     return torch.nn.functional.adaptive_max_pool2d(x, (1, 1))
-
-
-def ties(draw: Draw, *shape: int) -> np.ndarray:
-    return draw.integers(0, 2, *shape).astype(draw.dtype)
 
 
 def places(draw: Draw, planes: tuple[int, ...], pooled: tuple[int, int], size: int) -> np.ndarray:
