@@ -17,6 +17,20 @@ if getattr(kernels, "BELONGS_TO", None) != "minidnn":
 from kernels import get_num_threads, set_num_threads
 from minidnn import data, functional, init, nn, optim
 from minidnn.autograd import Function, anomaly_mode, enable_grad, is_grad_enabled, no_grad
+from minidnn.creation import arange, eye, full, full_like, ones, ones_like, rand, randn, zeros, zeros_like
+from minidnn.functional.shape import (
+    cat,
+    chunk,
+    clamp,
+    clip,
+    flatten,
+    matmul,
+    maximum,
+    minimum,
+    split,
+    stack,
+    where,
+)
 from minidnn.gradcheck import gradcheck
 from minidnn.random import manual_seed
 from minidnn.serialization import load, save
@@ -30,11 +44,20 @@ __all__ = [
     "anomaly_mode",
     "apply",
     "apply_many",
+    "arange",
     "as_tensor",
+    "cat",
+    "chunk",
+    "clamp",
+    "clip",
     "data",
     "enable_grad",
+    "eye",
+    "flatten",
     "from_dlpack",
     "from_numpy",
+    "full",
+    "full_like",
     "functional",
     "get_num_threads",
     "gradcheck",
@@ -42,10 +65,22 @@ __all__ = [
     "is_grad_enabled",
     "load",
     "manual_seed",
+    "matmul",
+    "maximum",
+    "minimum",
     "nn",
     "no_grad",
+    "ones",
+    "ones_like",
     "optim",
+    "rand",
+    "randn",
     "save",
     "set_num_threads",
+    "split",
+    "stack",
     "tensor",
+    "where",
+    "zeros",
+    "zeros_like",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from kernels.array import Array
 from kernels.elementwise import add
 from minidnn import autograd
 from minidnn.autograd import AccumulateGrad, Edge, Function, VersionCounter
+from minidnn.tensor_methods import TensorMethods
 
 _DEFAULT_DTYPES: dict[str, np.dtype[Any]] = {
     "f": np.dtype(np.float32),
@@ -21,7 +22,7 @@ _DEFAULT_DTYPES: dict[str, np.dtype[Any]] = {
 }
 
 
-class Tensor:
+class Tensor(TensorMethods):
     """An n-dimensional array with a gradient, PyTorch's names and semantics.
 
     Args:
@@ -213,7 +214,7 @@ class Tensor:
         """Say that the memory was changed in place: a backward that needs the old values will raise."""
         self._counter.value += 1
 
-    def _assign_(self, result: Tensor) -> Tensor:
+    def _assign_(self, result: Tensor) -> Self:
         """Make this tensor hold `result`'s values in its own memory, and take over its history.
 
         Raises:
@@ -238,6 +239,17 @@ class Tensor:
             self._edge = result._edge
             self._counter.rewritten = True
         return self
+
+    # ---- what the inherited methods are made of ---------------------------------------------------
+
+    def _apply(self, function: Function, *inputs: Any) -> Self:
+        return cast("Self", apply(function, *inputs))
+
+    def _apply_many(self, function: Function, *inputs: Any) -> tuple[Self, ...]:
+        return cast("tuple[Self, ...]", apply_many(function, *inputs))
+
+    def _plain(self, array: Array) -> Self:
+        return cast("Self", _wrap(array))
 
     # ---- interchange ---------------------------------------------------------------------------
 

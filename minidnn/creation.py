@@ -1,0 +1,118 @@
+"""Tensors from nothing: constants, evenly spaced numbers, random draws. Names and arguments as in PyTorch.
+
+Sizes come one by one or as one sequence; the default dtype is float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels import creation
+from kernels.array import check_integer
+from minidnn import random
+from minidnn.tensor import Tensor, as_tensor
+
+_FLOAT = np.dtype(np.float32)
+
+
+def full(
+    size: Sequence[int], fill_value: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False
+) -> Tensor:
+    """Return a tensor of the given size that holds fill_value everywhere; its dtype follows the value's type.
+
+    Raises:
+        ValueError: a negative length.
+        TypeError: a length that is not an integer.
+    """
+    wanted = as_tensor(fill_value).dtype if dtype is None else dtype
+    return Tensor(creation.full(size, fill_value, wanted), requires_grad)
+
+
+def zeros(*size: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """Return zeros of the given size (ValueError for a negative length)."""
+    return full(_lengths(size), 0, dtype or _FLOAT, requires_grad)
+
+
+def ones(*size: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """Return ones of the given size (ValueError for a negative length)."""
+    return full(_lengths(size), 1, dtype or _FLOAT, requires_grad)
+
+
+def full_like(
+    x: Any, fill_value: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False
+) -> Tensor:
+    """Return a tensor of x's shape and dtype that holds fill_value everywhere."""
+    model = as_tensor(x)
+    return full(model.shape, fill_value, dtype or model.dtype, requires_grad)
+
+
+def zeros_like(x: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """Return zeros of x's shape and dtype."""
+    return full_like(x, 0, dtype, requires_grad)
+
+
+def ones_like(x: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """Return ones of x's shape and dtype."""
+    return full_like(x, 1, dtype, requires_grad)
+
+
+def arange(
+    start: float,
+    end: float | None = None,
+    step: float = 1,
+    dtype: npt.DTypeLike | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Return start, start + step, ... up to but without end; with one argument 0, 1, ... up to it.
+
+    Dtypes: int64 if all arguments are integers, else float32.
+
+    Raises:
+        ValueError: a step of 0, an argument that is not finite, or a step that leads away from end.
+    """
+    first, last = (0, start) if end is None else (start, end)
+    if (last - first) * step < 0:
+        raise ValueError(f"step {step} leads away from {last}, starting at {first}")
+    whole = all(isinstance(value, int | np.integer) for value in (first, last, step))
+    wanted = dtype or (np.dtype(np.int64) if whole else _FLOAT)
+    return Tensor(creation.sequence(first, last, step, wanted), requires_grad)
+
+
+def eye(
+    n: int, m: int | None = None, dtype: npt.DTypeLike | None = None, requires_grad: bool = False
+) -> Tensor:
+    """Return the n x m matrix with 1 on the diagonal and 0 elsewhere; m is n by default.
+
+    Raises:
+        ValueError: a negative size.
+        TypeError: a size that is not an integer.
+    """
+    rows = check_integer("n", n, minimum=0)
+    columns = rows if m is None else check_integer("m", m, minimum=0)
+    diagonal = arange(rows).unsqueeze(1) == arange(columns)
+    return Tensor(diagonal.to(dtype or _FLOAT).data, requires_grad)
+
+
+def randn(*size: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """Return independent draws from the standard normal distribution; `manual_seed` repeats them."""
+    draws = random.generator().standard_normal(_lengths(size))
+    return Tensor(np.asarray(draws, dtype or _FLOAT), requires_grad)
+
+
+def rand(*size: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """Return independent draws, uniform in [0, 1); `manual_seed` repeats them."""
+    wanted = np.dtype(dtype or _FLOAT)
+    # Rounding a float64 draw to float32 could give 1.
+    draws = random.generator().random(_lengths(size), np.float64 if wanted == np.float64 else np.float32)
+    return Tensor(np.asarray(draws, wanted), requires_grad)
+
+
+def _lengths(size: Sequence[Any]) -> tuple[int, ...]:
+    """Lengths given one by one or as one sequence."""
+    if len(size) == 1 and isinstance(size[0], Sequence):
+        size = size[0]
+    return tuple(check_integer("size", length, minimum=0) for length in size)

@@ -1,0 +1,1 @@
+"""The Functions behind Tensor's operators: forward and backward side by side, on arrays."""
