@@ -42,7 +42,7 @@ def set_state(state: dict[str, Any]) -> None:
         arrays = {name: np.array(values, np.uint64) for name, values in state["state"].items()}
         buffer = np.array(state["buffer"], np.uint64)
         _generator.bit_generator.state = {**state, "state": arrays, "buffer": buffer}
-    except (KeyError, TypeError, AttributeError, OverflowError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ValueError(f"state is not a random state of this generator: {error}") from None
 
 

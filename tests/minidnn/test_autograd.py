@@ -31,7 +31,7 @@ class Scale(Function):
 
 
 def leaf(*values: float) -> Tensor:
-    return Tensor(np.array(values), requires_grad=True)
+    return Tensor(np.array(values, np.float64), requires_grad=True)
 
 
 def test_a_node_waits_for_all_its_consumers() -> None:

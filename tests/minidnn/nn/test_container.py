@@ -15,7 +15,7 @@ from minidnn.nn import Concat, Module, ModuleList, Parameter, Sequential
 class Add(Module):
     def __init__(self, amount: float) -> None:
         super().__init__()
-        self.amount = Parameter(np.array(amount))
+        self.amount = Parameter(np.array(amount, np.float64))
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.amount
