@@ -94,3 +94,8 @@ def check_number(name: str, value: Any, minimum: float | None = None, below: flo
     if below is not None and number >= below:
         raise ValueError(f"{name} must be less than {below}, got {number}")
     return number
+
+
+def widen(array: Array) -> Array:
+    """Return the array in float64 (complex128 stays), for sums that need more digits than their terms."""
+    return array.astype(np.result_type(array.dtype, np.float64), copy=False)
