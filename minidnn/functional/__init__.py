@@ -4,7 +4,11 @@ One file per family; in each, a Function with forward and backward side by side,
 """
 
 from minidnn.functional.convolution import conv2d, conv_transpose2d
+from minidnn.functional.dropout import dropout
+from minidnn.functional.interpolation import interpolate
 from minidnn.functional.linear import linear
+from minidnn.functional.normalization import batch_norm, local_response_norm
+from minidnn.functional.padding import pad
 from minidnn.functional.pooling import (
     adaptive_avg_pool2d,
     adaptive_max_pool2d,
@@ -15,18 +19,47 @@ from minidnn.functional.pooling import (
     max_unpool2d,
 )
 from minidnn.functional.roi import roi_align, roi_pool
+from minidnn.functional.shape import (
+    cat,
+    chunk,
+    clamp,
+    clip,
+    flatten,
+    matmul,
+    maximum,
+    minimum,
+    split,
+    stack,
+    where,
+)
 
 __all__ = [
     "adaptive_avg_pool2d",
     "adaptive_max_pool2d",
     "avg_pool2d",
+    "batch_norm",
+    "cat",
+    "chunk",
+    "clamp",
+    "clip",
     "conv2d",
     "conv_transpose2d",
+    "dropout",
+    "flatten",
     "global_avg_pool2d",
     "global_max_pool2d",
+    "interpolate",
     "linear",
+    "local_response_norm",
+    "matmul",
     "max_pool2d",
     "max_unpool2d",
+    "maximum",
+    "minimum",
+    "pad",
     "roi_align",
     "roi_pool",
+    "split",
+    "stack",
+    "where",
 ]

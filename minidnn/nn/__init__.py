@@ -2,8 +2,12 @@
 
 from minidnn.nn.container import Concat, ModuleList, Sequential
 from minidnn.nn.convolution import Conv2d, ConvTranspose2d, LazyConv2d
+from minidnn.nn.dropout import Dropout
+from minidnn.nn.interpolation import Upsample
 from minidnn.nn.linear import Flatten, Identity, LazyLinear, Linear
 from minidnn.nn.module import Module, Parameter
+from minidnn.nn.normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d, LocalResponseNorm
+from minidnn.nn.padding import ConstantPad2d, ReflectionPad2d, ReplicationPad2d, ZeroPad2d
 from minidnn.nn.pooling import AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d, MaxUnpool2d
 from minidnn.nn.roi import RoIAlign, RoIPool
 
@@ -11,20 +15,30 @@ __all__ = [
     "AdaptiveAvgPool2d",
     "AdaptiveMaxPool2d",
     "AvgPool2d",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
     "Concat",
+    "ConstantPad2d",
     "Conv2d",
     "ConvTranspose2d",
+    "Dropout",
     "Flatten",
     "Identity",
     "LazyConv2d",
     "LazyLinear",
     "Linear",
+    "LocalResponseNorm",
     "MaxPool2d",
     "MaxUnpool2d",
     "Module",
     "ModuleList",
     "Parameter",
+    "ReflectionPad2d",
+    "ReplicationPad2d",
     "RoIAlign",
     "RoIPool",
     "Sequential",
+    "Upsample",
+    "ZeroPad2d",
 ]

@@ -116,7 +116,12 @@ def leaves(value: Any, kind: type) -> list[Any]:
     return []
 
 
-def run_ours(function: Callable[..., Any], case: Case | ModuleCase, inputs: Sequence[Any]) -> Answer:
+def run_ours(
+    function: Callable[..., Any],
+    case: Case | ModuleCase,
+    inputs: Sequence[Any],
+    draw_upstreams: Callable[[Sequence[np.ndarray]], list[np.ndarray | None]] = upstreams,
+) -> Answer:
     """Call ours on tensors and send random upstream gradients back through every floating output."""
     arguments = [
         map_arrays(
@@ -130,7 +135,7 @@ def run_ours(function: Callable[..., Any], case: Case | ModuleCase, inputs: Sequ
     keywords = case.keywords if isinstance(case, Case) else {}
     outputs = leaves(function(*arguments, **keywords), minidnn.Tensor)
     arrays = [output.detach().numpy() for output in outputs]
-    for output, upstream in zip(outputs, upstreams(arrays), strict=True):
+    for output, upstream in zip(outputs, draw_upstreams(arrays), strict=True):
         if upstream is not None and output.requires_grad:
             output.backward(upstream, retain_graph=True)
     gradients = {
@@ -139,6 +144,23 @@ def run_ours(function: Callable[..., Any], case: Case | ModuleCase, inputs: Sequ
         if leaf.requires_grad
     }
     return Answer(arrays, gradients)
+
+
+def run_our_module(
+    case: ModuleCase,
+    before: Mapping[str, np.ndarray],
+    inputs: Sequence[Any],
+    dtype: Any,
+    draw_upstreams: Callable[[Sequence[np.ndarray]], list[np.ndarray | None]] = upstreams,
+) -> tuple[Answer, dict[str, np.ndarray]]:
+    """Build our module with the state `before`, run it, and return the answer and the state it leaves."""
+    module = getattr(minidnn.nn, case.module)(*case.arguments, **case.keywords)
+    module.to(dtype).train(case.training)
+    module.load_state_dict(before)
+    answer = run_ours(module, case, inputs, draw_upstreams)
+    for name, parameter in module.named_parameters():
+        answer.gradients[name] = None if parameter.grad is None else parameter.grad.numpy()
+    return answer, {name: value.numpy() for name, value in module.state_dict().items()}
 
 
 def compare(got: Answer, want: Answer, tolerance: float) -> None:
@@ -166,7 +188,7 @@ def compare_arrays(what: str, ours: np.ndarray, theirs: np.ndarray, tolerance: f
     assert np.array_equal(np.where(finite, 0, ours), np.where(finite, 0, theirs), equal_nan=True), what
     if finite.any():
         scale = max(float(np.abs(theirs[finite]).max()), 1e-30)
-        error = float(np.abs(ours.astype(np.float64) - theirs)[finite].max()) / scale
+        error = float(np.abs(ours[finite].astype(np.float64) - theirs[finite]).max()) / scale
         assert error <= tolerance, f"{what}: relative error {error:.3g} above {tolerance:.3g}"
 
 
