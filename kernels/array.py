@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array: TypeAlias = npt.NDArray[Any]
+Shape4: TypeAlias = tuple[int, int, int, int]
 
 FLOATING = (np.dtype(np.float32), np.dtype(np.float64))
 ANALYTIC = (*FLOATING, np.dtype(np.complex128))
@@ -99,3 +100,16 @@ def check_number(name: str, value: Any, minimum: float | None = None, below: flo
 def widen(array: Array) -> Array:
     """Return the array in float64 (complex128 stays), for sums that need more digits than their terms."""
     return array.astype(np.result_type(array.dtype, np.float64), copy=False)
+
+
+def input_shape4(shape: Sequence[int]) -> Shape4:
+    """Return `input_shape` as four ints (N, C, H, W).
+
+    Raises:
+        ValueError: not four of them, or one is negative.
+        TypeError: not integers.
+    """
+    if len(shape) != 4:
+        raise ValueError(f"input_shape must be (N, C, H, W), got {tuple(shape)}")
+    batch, channels, height, width = (check_integer("input_shape", size, minimum=0) for size in shape)
+    return batch, channels, height, width

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from kernels.array import Array, check_indices, check_integer, check_rank, check_shape
-
-Shape4: TypeAlias = tuple[int, int, int, int]
+from kernels.array import Array, Shape4, check_indices, check_rank, check_shape
 
 
 def check_planes(x: Array, *, empty_channels: bool = False) -> None:
@@ -18,19 +16,6 @@ def check_planes(x: Array, *, empty_channels: bool = False) -> None:
     if min(x.shape[2:] if empty_channels else x.shape[1:]) < 1:
         needed = "a positive height and width" if empty_channels else "positive channels, height and width"
         raise ValueError(f"x must have {needed}, got shape {tuple(x.shape)}")
-
-
-def input_shape4(shape: Sequence[int]) -> Shape4:
-    """Return `input_shape` as four ints (N, C, H, W).
-
-    Raises:
-        ValueError: not four of them, or one is negative.
-        TypeError: not integers.
-    """
-    if len(shape) != 4:
-        raise ValueError(f"input_shape must be (N, C, H, W), got {tuple(shape)}")
-    batch, channels, height, width = (check_integer("input_shape", size, minimum=0) for size in shape)
-    return batch, channels, height, width
 
 
 def check_plane_indices(name: str, indices: Array, like: Array, plane: Sequence[int], minimum: int) -> None:

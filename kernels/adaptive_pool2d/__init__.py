@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kernels.array import Array, check_floating, check_shape
-from kernels.pooling import check_plane_indices, check_planes, input_shape4
+from kernels.array import Array, check_floating, check_shape, input_shape4
+from kernels.pooling import check_plane_indices, check_planes
 from kernels.registry import dispatch
 from kernels.window import Pair, pair
 

@@ -12,8 +12,8 @@ from kernels.adaptive_pool2d import (
     adaptive_max_pool2d_backward,
     adaptive_max_pool2d_forward,
 )
-from kernels.array import Array
-from kernels.pooling import first_maximum, input_shape4, replaces, scatter_to_planes
+from kernels.array import Array, input_shape4
+from kernels.pooling import first_maximum, replaces, scatter_to_planes
 from kernels.registry import implements
 from kernels.window import Pair, adaptive_bounds
 

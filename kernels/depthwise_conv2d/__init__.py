@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kernels.array import Array, check_floating, check_rank, check_shape
+from kernels.array import Array, check_floating, check_rank, check_shape, input_shape4
 from kernels.convolution import check_bias, check_planes, check_weight, check_window
-from kernels.pooling import input_shape4
 from kernels.registry import dispatch
 from kernels.window import Window
 

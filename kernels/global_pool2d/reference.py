@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kernels.array import Array
+from kernels.array import Array, input_shape4
 from kernels.global_pool2d import (
     global_average_pool2d_backward,
     global_average_pool2d_forward,
     global_max_pool2d_backward,
     global_max_pool2d_forward,
 )
-from kernels.pooling import first_maximum, input_shape4, replaces
+from kernels.pooling import first_maximum, replaces
 from kernels.registry import implements
 
 

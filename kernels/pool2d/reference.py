@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from kernels.array import Array
+from kernels.array import Array, Shape4, input_shape4
 from kernels.pool2d import (
     average_pool2d_backward,
     average_pool2d_forward,
     max_pool2d_backward,
     max_pool2d_forward,
 )
-from kernels.pooling import Shape4, input_shape4, replaces
+from kernels.pooling import replaces
 from kernels.registry import implements
 from kernels.window import Pair, Window
 

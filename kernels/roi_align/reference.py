@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from kernels.array import Array
-from kernels.pooling import input_shape4
+from kernels.array import Array, input_shape4
 from kernels.registry import implements
 from kernels.roi_align import roi_align_backward, roi_align_forward
 from kernels.roi_align.sampling import Grid, neighbours, sampling_grids

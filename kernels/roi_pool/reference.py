@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kernels.array import Array
-from kernels.pooling import input_shape4, scatter_to_planes
+from kernels.array import Array, input_shape4
+from kernels.pooling import scatter_to_planes
 from kernels.registry import implements
 from kernels.roi_pool import roi_pool_backward, roi_pool_forward
 from kernels.roi_pool.bins import LOWEST, region_bins
