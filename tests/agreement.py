@@ -221,7 +221,8 @@ def alike(column: str, now: str, then: str) -> bool:
     The last bits depend on the processor: NumPy and BLAS choose their code (vector length, fused
     multiply-add) by what it can do. So 3.1e-16 on one machine is 3.2e-16 on the next, and prints as the next
     power of ten; a sum that is exact on one is off by a rounding on the other. A wrong formula or a lost
-    digit shows as more than that."""
+    digit shows as more than that.
+    """
     if NOT_MEASURED in (now, then):
         return now == then
     least = ROUNDOFF_ORDER[column]

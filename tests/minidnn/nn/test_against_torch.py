@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from minidnn import nn
 from tests.kernels.sample import Draw
-from tests.minidnn.case import ModuleCase, collect, compare, compare_arrays, run_ours, tolerance
+from tests.minidnn.case import ModuleCase, collect, compare, compare_arrays, run_our_module, tolerance
 
 pytestmark = pytest.mark.reference
 torch_answers = pytest.importorskip(
@@ -26,15 +25,9 @@ def test_forward_gradients_and_state(case: ModuleCase) -> None:
         pytest.skip(str(missing))
     for dtype in (np.float64, np.float32):
         inputs = case.inputs(Draw(5, dtype))
-        module = getattr(nn, case.module)(*case.arguments, **case.keywords)
-        module.to(dtype).train(case.training)
-        module.load_state_dict(before)
-        got = run_ours(module, case, inputs)
-        for name, parameter in module.named_parameters():
-            got.gradients[name] = None if parameter.grad is None else parameter.grad.numpy()
+        got, state = run_our_module(case, before, inputs, dtype)
         bound = tolerance(case, inputs, dtype)
         compare(got, want, bound)
-        state = module.state_dict()
         assert list(state) == list(after)
         for name, value in after.items():
-            compare_arrays(name, state[name].numpy(), value, bound)
+            compare_arrays(name, state[name], value, bound)
