@@ -17,8 +17,8 @@ def take_slices(x: Array, axis: int, positions: Sequence[int]) -> Array:
 def add_slices(values: Array, axis: int, positions: Sequence[int], length: int) -> Array:
     """Return the transposed map: sums[..., i, ...] adds the values[..., o, ...] with positions[o] = i.
 
-    A gather: the slices that share a position are brought together and summed in the order of o, so that the
-    result does not depend on how the work is cut up. Positions that no slice names are zero.
+    A gather: the slices that share a position are brought together, in the order of o, and reduced; so the
+    result is the same on every run. Positions that no slice names are zero.
     """
     order = np.argsort(positions, kind="stable")
     found, starts = np.unique(np.asarray(positions)[order], return_index=True)
