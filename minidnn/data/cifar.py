@@ -254,8 +254,6 @@ class _Array:
         _, shape, dtype, column_major, content = state
         if not isinstance(dtype, _Type) or dtype.code not in ("u1", "uint8"):
             raise ValueError("its arrays must be of bytes")
-        if isinstance(content, str):
-            content = content.encode("latin-1")
         array = np.frombuffer(content, np.uint8)
         if math.prod(shape) != array.size:
             raise ValueError(f"its array of shape {shape} has {array.size} elements")
@@ -301,7 +299,8 @@ class _PlainUnpickler(pickle._Unpickler):
         try:
             return _ALLOWED[module, name]
         except KeyError:
-            raise _RefusedError(f"{module}.{name}") from None
+            # A name may hold line ends and worse.
+            raise _RefusedError(ascii(f"{module}.{name}")[1:-1]) from None
 
 
 def load_plain_pickle(what: str, content: bytes) -> dict[str, Any]:

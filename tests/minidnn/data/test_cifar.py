@@ -229,6 +229,12 @@ def test_other_names_are_refused(name: str) -> None:
         load_plain_pickle("batch", content)
 
 
+def test_a_refused_name_is_shown_on_one_line() -> None:
+    content = b"\x80\x04\x8c\x03a\nb\x8c\x05c\x1b[2J\x93."
+    with pytest.raises(ValueError, match=r"its pickle names a\\nb\.c\\x1b\[2J,"):
+        load_plain_pickle("batch", content)
+
+
 def test_an_array_whose_shape_lies_is_refused() -> None:
     honest = pickle.dumps({"data": IMAGES}, 2)
     lying = honest.replace(b"K\x02M\x00\x0c\x86", b"K\x03M\x00\x0c\x86")
