@@ -227,12 +227,12 @@ class TensorMethods:
     # ---- comparison and logic: bool tensors without history ------------------------------------
 
     def __eq__(self, other: object) -> Self:  # type: ignore[override]
-        if not isinstance(other, TensorMethods | np.ndarray | list | tuple | _NUMBERS):
+        if not _is_operand(other):
             return NotImplemented
         return self._compare(comparison.equal, other)
 
     def __ne__(self, other: object) -> Self:  # type: ignore[override]
-        if not isinstance(other, TensorMethods | np.ndarray | list | tuple | _NUMBERS):
+        if not _is_operand(other):
             return NotImplemented
         return self._compare(comparison.not_equal, other)
 
@@ -633,6 +633,12 @@ class TensorMethods:
 
     # ---- changes in place (refused where they would break a gradient, see `_assign_`) -----------
 
+    def _old(self, other: Any = None) -> Self:
+        """Self to compute from before it is overwritten: a copy where backward may need the old values."""
+        others = isinstance(other, TensorMethods) and other._requires_grad
+        recorded = autograd.is_grad_enabled() and (self._requires_grad or others)
+        return self.clone() if recorded else self
+
     def __iadd__(self, other: Any) -> Self:
         return self._assign_(self + other)
 
@@ -640,19 +646,19 @@ class TensorMethods:
         return self._assign_(self - other)
 
     def __imul__(self, other: Any) -> Self:
-        return self._assign_(self * other)
+        return self._assign_(self._old(other) * other)
 
     def __itruediv__(self, other: Any) -> Self:
-        return self._assign_(self / other)
+        return self._assign_(self._old(other) / other)
 
     def __ifloordiv__(self, other: Any) -> Self:
-        return self._assign_(self // other)
+        return self._assign_(self._old(other) // other)
 
     def __imod__(self, other: Any) -> Self:
-        return self._assign_(self % other)
+        return self._assign_(self._old(other) % other)
 
     def __ipow__(self, other: Any) -> Self:
-        return self._assign_(self**other)
+        return self._assign_(self._old(other) ** other)
 
     def __iand__(self, other: Any) -> Self:
         return self._assign_(self & other)
@@ -673,15 +679,15 @@ class TensorMethods:
 
     def mul_(self, other: Any) -> Self:
         """Multiply in place."""
-        return self._assign_(self * other)
+        return self._assign_(self._old(other) * other)
 
     def div_(self, other: Any) -> Self:
         """Divide in place."""
-        return self._assign_(self / other)
+        return self._assign_(self._old(other) / other)
 
     def pow_(self, exponent: Any) -> Self:
         """Raise to a power in place."""
-        return self._assign_(self**exponent)
+        return self._assign_(self._old(exponent) ** exponent)
 
     def neg_(self) -> Self:
         """Negate in place."""
@@ -689,7 +695,7 @@ class TensorMethods:
 
     def abs_(self) -> Self:
         """Take absolute values in place."""
-        return self._assign_(abs(self))
+        return self._assign_(self._old().abs())
 
     def exp_(self) -> Self:
         """Replace x by e^x in place."""
@@ -697,7 +703,7 @@ class TensorMethods:
 
     def log_(self) -> Self:
         """Replace x by ln x in place."""
-        return self._assign_(self.log())
+        return self._assign_(self._old().log())
 
     def sqrt_(self) -> Self:
         """Replace x by its square root in place."""
@@ -705,7 +711,7 @@ class TensorMethods:
 
     def clamp_(self, min: float | None = None, max: float | None = None) -> Self:
         """Clamp in place."""
-        return self._assign_(self.clamp(min, max))
+        return self._assign_(self._old().clamp(min, max))
 
     def masked_fill_(self, mask: Any, value: Any) -> Self:
         """Write `value` where the mask (bool) holds."""
@@ -932,6 +938,10 @@ def as_floating(a: Any, b: Any) -> tuple[Any, Any]:
     return converted(a, _DEFAULT_FLOAT), converted(b, _DEFAULT_FLOAT)
 
 
+def _is_operand(value: object) -> bool:
+    return isinstance(value, (TensorMethods, np.ndarray, list, tuple, *_NUMBERS))
+
+
 def _raw(value: Any) -> Any:
     return value._array if isinstance(value, TensorMethods) else value
 
@@ -943,7 +953,7 @@ def _array_of(value: Any, partner: TensorMethods) -> Any:
     array = np.asarray(value)
     if array.dtype.kind not in "fiubc":
         raise TypeError(f"an operand must be a number, an array or a tensor, got {type(value).__name__}")
-    if array.dtype.kind == "f" and isinstance(value, list | tuple | _NUMBERS):
+    if array.dtype.kind == "f" and isinstance(value, list | tuple):
         kind = partner._array.dtype.kind
         return elementwise.cast(array, partner._array.dtype if kind == "f" else _DEFAULT_FLOAT)
     return array
