@@ -110,7 +110,7 @@ def gradcheck(
     Raises:
         GradcheckError: a wrong gradient; the sentence names the input, the worst index and both values.
         ValueError: no input requires grad, or an unknown mode or method.
-        TypeError: an input or output that is not float64, or a function that does not accept complex numbers
+        TypeError: an input or output that is not float64; a function that does not accept complex numbers
             although method="complex" asks for them (the method never changes silently).
     """
     report = gradcheck_report(function, inputs, mode=mode, method=method, seeds=seeds, atol=atol, rtol=rtol)
@@ -128,8 +128,13 @@ def gradcheck_report(
     seeds: Sequence[int] = (0, 1, 2),
     atol: float = 1e-6,
     rtol: float = 1e-4,
+    names: Sequence[str] = (),
 ) -> GradcheckReport:
     """Check as `gradcheck` does, and return what was found instead of raising on a wrong gradient.
+
+    Args:
+        function, inputs, mode, method, seeds, atol, rtol: as for `gradcheck`.
+        names: what to call the inputs in messages; by default as the function's parameters.
 
     Raises:
         ValueError, TypeError: as `gradcheck`, for arguments that cannot be checked.
@@ -144,7 +149,7 @@ def gradcheck_report(
     settings = Settings(
         method, numbers, check_number("atol", atol, minimum=EPSILON), check_number("rtol", rtol, EPSILON)
     )
-    subject = Subject(function, (inputs,) if isinstance(inputs, Tensor) else tuple(inputs))
+    subject = Subject(function, (inputs,) if isinstance(inputs, Tensor) else tuple(inputs), names)
     finding, redraws = _check_smooth_point(subject, settings, mode)
     return GradcheckReport(
         passed=not finding.message,
@@ -275,8 +280,8 @@ class Check:
         for output in self.outputs:
             part = upstream[first : first + output.data.size]
             first += output.data.size
-            # A zero part is left out: outputs that nothing depends on receive no gradient at all.
-            if output.requires_grad and part.any():
+            # A part that is zero is not sent: that output receives None, as outputs do that go unused.
+            if output.requires_grad and (part.any() or not part.size):
                 roots.append((output._gradient_edge(), part.reshape(output.shape)))
         autograd.backward(roots, retain_graph=True)
         if not _same_bits(upstream, given):

@@ -49,6 +49,10 @@ class KinkError(Exception):
         self.right = right
 
 
+class NotAnalyticError(TypeError):
+    """A complex step was asked for, but the function does not take complex numbers or drops part of them."""
+
+
 class Subject:
     """A function with its inputs: which of them are differentiated, and how it is called.
 
@@ -59,9 +63,12 @@ class Subject:
         TypeError: one that does is not float64.
     """
 
-    def __init__(self, function: Callable[..., Any], inputs: tuple[Any, ...]) -> None:
+    def __init__(
+        self, function: Callable[..., Any], inputs: tuple[Any, ...], names: Sequence[str] = ()
+    ) -> None:
         self.function = function
         self.inputs = inputs
+        self.names = names or _parameter_names(function)
         self.evaluations = 0
         self.checked = [
             position
@@ -75,13 +82,9 @@ class Subject:
                 raise TypeError(f"{self.name(position)} must be float64, got {inputs[position].dtype}")
 
     def name(self, position: int) -> str:
-        """`input 1 (weight)`: the position, and the parameter's name where the function tells it."""
-        try:
-            parameters = list(inspect.signature(self.function).parameters.values())
-        except (TypeError, ValueError):
-            parameters = []
-        named = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-        return f"input {position} ({named[position]})" if position < len(named) else f"input {position}"
+        """`input 1 (weight)`: the position, and the name where it is known."""
+        known = position < len(self.names)
+        return f"input {position} ({self.names[position]})" if known else f"input {position}"
 
     def start(self) -> list[Array]:
         """Copies of the differentiated inputs, with their strides, each in memory of its own."""
@@ -120,6 +123,14 @@ class Subject:
 def row(arrays: Sequence[Array]) -> Array:
     """A copy of all elements, one array after the other."""
     return np.concatenate([np.zeros(0), *(array.reshape(-1) for array in arrays)])
+
+
+def _parameter_names(function: Callable[..., Any]) -> list[str]:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # some built-in functions have no signature
+        return []
+    return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
 
 def _constant(value: Any, dtype: np.dtype[Any]) -> Any:
@@ -174,18 +185,18 @@ def complex_derivative(values_at: Callable[[complex], Array]) -> Array:
     """The derivative of values_at(t) at t = 0 by one evaluation at a tiny imaginary t.
 
     Raises:
-        TypeError: the function does not take complex numbers, or loses the imaginary part.
+        NotAnalyticError: the function does not take complex numbers, or loses the imaginary part.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", np.exceptions.ComplexWarning)
             values = values_at(1j * COMPLEX_STEP)
     except (TypeError, np.exceptions.ComplexWarning) as error:
-        raise TypeError(
+        raise NotAnalyticError(
             f"method='central' is needed: function does not accept complex128 ({error})"
         ) from error
     if values.size and values.dtype != np.complex128:
-        raise TypeError("method='central' is needed: function drops the imaginary part of complex128")
+        raise NotAnalyticError("method='central' is needed: function drops the imaginary part of complex128")
     derivative: Array = values.imag / COMPLEX_STEP
     return derivative
 

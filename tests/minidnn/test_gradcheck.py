@@ -327,7 +327,15 @@ def test_empty_inputs_pass(mode: str) -> None:
     report = gradcheck_report(function(np.sin, lambda g, x: g * np.cos(x)), leaf(0, 3), mode=mode)
     assert report.passed
     assert report.worst_error == 0
-    assert report.worst_input is None or mode == "fast"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_no_output_means_no_gradient(mode: str) -> None:
+    add = function(np.add, lambda g, x, bias: (g, g.sum(0)))
+    wrong = function(np.add, lambda g, x, bias: (g, g.sum(0) + 1))
+    assert gradcheck(add, (leaf(0, 3), leaf(3)), mode=mode)
+    with pytest.raises(GradcheckError, match=r"gradient of input 1 .* backward gives 1"):
+        gradcheck(wrong, (leaf(0, 3), leaf(3)), mode=mode)
 
 
 # ---- functions that misbehave ------------------------------------------------------------------
