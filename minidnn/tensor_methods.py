@@ -593,7 +593,7 @@ class TensorMethods:
         values = self._as_own_dtype(value)
         recorded = isinstance(values, TensorMethods) and values._requires_grad
         if not (autograd.is_grad_enabled() and (recorded or self._requires_grad)):
-            view = self._array[basic] if _takes_all(basic) else self._array[(*basic, ...)]
+            view = self._array[places.open_ended(basic)]
             view[tuple(slice(None) if index is None else index for index in advanced) or ...] = _raw(values)
             self.mark_changed()
             return

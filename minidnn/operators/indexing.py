@@ -36,7 +36,7 @@ class Slice(Function):
     is_view = True
 
     def __init__(self, key: Basic) -> None:
-        self.key = _open_ended(key)
+        self.key = open_ended(key)
 
     def forward(self, x: Array) -> Array:
         self.x_shape = x.shape
@@ -64,7 +64,7 @@ class SliceAssign(Function):
     """y = x with values in the view x[key];  dx = dy, 0 in the view;  dvalues = dy[key]."""
 
     def __init__(self, key: Basic) -> None:
-        self.key = _open_ended(key)
+        self.key = open_ended(key)
 
     def forward(self, x: Array, values: Array) -> Array:
         self.values_shape = values.shape
@@ -98,7 +98,7 @@ class IndexAssign(Function):
         )
 
 
-def _open_ended(key: Basic) -> Basic:
+def open_ended(key: Basic) -> Basic:
     """With an Ellipsis a key takes an array out of an array, never a NumPy scalar."""
     return key if Ellipsis in key else (*key, Ellipsis)
 

@@ -1,0 +1,84 @@
+"""Tensors as Python objects, and their conversions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from minidnn import Tensor
+
+
+def test_numbers() -> None:
+    x = Tensor(np.array([[2.5]]))
+    assert x.item() == 2.5
+    assert float(x) == 2.5
+    assert int(x) == 2
+    assert complex(x) == 2.5
+    assert bool(x) is True
+    assert bool(Tensor(0)) is False
+    assert [10, 20, 30][Tensor(1)] == 20
+    assert f"{Tensor(2.0):.3f}" == "2.000"
+    assert f"{x}" == str(x)
+    assert Tensor([[1, 2]]).tolist() == [[1, 2]]
+
+
+def test_sizes() -> None:
+    x = Tensor(np.zeros((2, 3)))
+    assert x.dim() == 2
+    assert x.numel() == 6
+    assert x.size() == (2, 3)
+    assert x.size(-1) == 3
+    assert x.is_floating_point()
+    assert not Tensor([1]).is_floating_point()
+
+
+def test_conversions() -> None:
+    x = Tensor([1.5, 0.0])
+    assert x.double().dtype == np.float64
+    assert x.float() is x
+    assert x.long().tolist() == [1, 0]
+    assert x.int().dtype == np.int32
+    assert x.bool().tolist() == [True, False]
+    assert x.to(np.float64).dtype == np.float64
+    assert x.to("float64").dtype == np.float64
+    assert x.to(dtype="int64").dtype == np.int64
+    assert x.to(Tensor(np.ones(1))).dtype == np.float64
+    assert x.to("cpu") is x
+    assert x.to("cpu", np.float64).dtype == np.float64
+    assert x.to(device="cpu") is x
+    assert x.cpu() is x
+
+
+def test_gradients_flow_through_conversions_in_their_own_dtype() -> None:
+    x = Tensor([1.5, 2.0], requires_grad=True)
+    (x.double() * np.array([2.0, 3.0])).sum().backward()
+    assert x.grad is not None
+    assert x.grad.dtype == np.float32
+    assert x.grad.tolist() == [2.0, 3.0]
+    assert not x.long().requires_grad
+
+
+TWO = Tensor(np.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: TWO.item(), ValueError, "item needs exactly one element, this tensor has shape (2,)"),
+        (lambda: bool(TWO), ValueError, "the truth of a tensor of shape (2,) is ambiguous"),
+        (lambda: float(TWO), ValueError, "item needs exactly one element"),
+        (lambda: [1][TWO], TypeError, "only a scalar can be an index, this tensor has shape (2,)"),
+        (lambda: [1][Tensor(0.5)], TypeError, "cannot be interpreted as an integer"),
+        (lambda: TWO.to("tpu"), ValueError, "device must be 'cpu', got 'tpu'"),
+        (lambda: TWO.to(3.5), TypeError, "Cannot interpret '3.5' as a data type"),
+        (lambda: TWO.to("float16"), TypeError, "got float16"),
+        (lambda: TWO.size(1), ValueError, "dim must be in [-1, 0] for 1 dimensions, got 1"),
+    ],
+)
+def test_bad_input(call: Callable[[], Any], error: type, message: str) -> None:
+    with pytest.raises(error, match=re.escape(message)):
+        call()
