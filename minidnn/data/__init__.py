@@ -10,9 +10,11 @@ An item of every data set of images is (image, label): float32 (C, H, W) in [0, 
 downloaded, no archive is unpacked to disk, and no foreign pickle is run.
 """
 
+from minidnn.data.augment import RandomShift
 from minidnn.data.cifar import cifar
 from minidnn.data.dataset import ArrayDataset, Dataset, Subset, stratified_indices
 from minidnn.data.digits import digits
+from minidnn.data.fingerprint import fingerprint
 from minidnn.data.idx import mnist, read_idx
 from minidnn.data.images import ImageFolder
 from minidnn.data.loader import DataLoader, collate
@@ -25,11 +27,13 @@ __all__ = [
     "Dataset",
     "FitImage",
     "ImageFolder",
+    "RandomShift",
     "Splits",
     "Subset",
     "cifar",
     "collate",
     "digits",
+    "fingerprint",
     "mnist",
     "open_dataset",
     "read_idx",

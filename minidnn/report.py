@@ -1,0 +1,111 @@
+"""What a person sees of a run: a progress bar, a row per epoch, the confusion matrix, the learning curve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from minidnn.training import EpochMetrics, Totals
+
+_HEADINGS = ("epoch", "lr", "train loss", "train acc", "test loss", "test acc", "time")
+_WIDTHS = (7, 9, 10, 9, 9, 8, 7)
+
+
+class TerminalReport:
+    """Shows a run in the terminal: a progress bar (where there is a terminal) above which rows grow."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console()
+        self._progress = Progress(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f} batches, loss {task.fields[loss]:.4f}"),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
+        self._task: TaskID | None = None
+        self._epochs = 0
+        self._batches = 0
+
+    def begin(self, epochs: int, batches: int, history: list[EpochMetrics]) -> None:
+        """Print the headings and what is known from before."""
+        self._epochs, self._batches = epochs, batches
+        headings = zip(_HEADINGS, _WIDTHS, strict=True)
+        self._print(" ".join(heading.rjust(width) for heading, width in headings))
+        for metrics in history:
+            self.epoch(metrics)
+        self._progress.start()
+        self._task = self._progress.add_task(
+            "", total=epochs * batches, completed=len(history) * batches, epoch=len(history) + 1, loss=0.0
+        )
+
+    def batch(self, epoch: int, batch: int, totals: Totals) -> None:
+        """Move the progress bar."""
+        if self._task is not None:
+            done = (epoch - 1) * self._batches + batch
+            self._progress.update(self._task, completed=done, epoch=epoch, loss=totals.mean_loss)
+
+    def epoch(self, metrics: EpochMetrics) -> None:
+        """Print an epoch's row."""
+        cells = (
+            f"{metrics.epoch}/{self._epochs}",
+            f"{metrics.lr:.2e}",
+            f"{metrics.train_loss:.4f}",
+            f"{metrics.train_accuracy:.2%}",
+            f"{metrics.test_loss:.4f}",
+            f"{metrics.test_accuracy:.2%}",
+            f"{metrics.seconds:.1f} s",
+        )
+        self._print(" ".join(cell.rjust(width) for cell, width in zip(cells, _WIDTHS, strict=True)))
+
+    def end(self) -> None:
+        """Take the progress bar away."""
+        self._progress.stop()
+
+    def _print(self, line: str) -> None:
+        self.console.print(line, highlight=False, markup=False)
+
+
+def confusion_table(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> Table:
+    """Return the confusion matrix as a table for a rich console: what is right stands on the diagonal."""
+    table = Table(title="confusion matrix (row: true class, column: predicted)", title_justify="left")
+    table.add_column("", style="bold")
+    for name in classes:
+        table.add_column(escape(name), justify="right")
+    table.add_column("correct", justify="right")
+    for row, (name, counts) in enumerate(zip(classes, confusion, strict=True)):
+        cells = [
+            f"[green]{count}[/]" if column == row else f"[red]{count}[/]" if count else "·"
+            for column, count in enumerate(counts)
+        ]
+        table.add_row(escape(name), *cells, f"{counts[row] / sum(counts):.1%}" if sum(counts) else "-")
+    return table
+
+
+def plot_learning_curve(history: Sequence[EpochMetrics], path: str | Path) -> bool:
+    """Draw loss and accuracy by epoch into a PNG file; False, and no file, without matplotlib."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        return False
+    epochs = [metrics.epoch for metrics in history]
+    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, what, scale in zip(figure.subplots(1, 2), ("loss", "accuracy"), (1, 100), strict=True):
+        for part in ("train", "test"):
+            values = [scale * getattr(metrics, f"{part}_{what}") for metrics in history]
+            axes.plot(epochs, values, marker="o", markersize=3, label=part)
+        axes.set_xlabel("epoch")
+        axes.set_ylabel("mean loss" if what == "loss" else "accuracy (%)")
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.savefig(path, format="png", dpi=120)
+    return True

@@ -1,0 +1,60 @@
+"""The program `minidnn`: one subcommand per file, errors of a user in one line."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from models.command_line.gradcheck import gradcheck
+from models.command_line.train import train
+
+app = typer.Typer(
+    name="minidnn",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(train)
+app.command()(gradcheck)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from minidnn import __version__
+
+        typer.echo(f"minidnn {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _minidnn(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    """A from-scratch deep-learning engine to read, trust and race.
+
+    Start with: minidnn train lenet5
+    """
+
+
+def main() -> None:
+    """Run the program: exit status 0, 2 for a user's mistake (told in one line), 130 after Ctrl-C."""
+    try:
+        app()
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        print(f"minidnn: {_one_line(error)}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("minidnn: interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split()) or type(error).__name__

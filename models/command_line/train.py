@@ -1,0 +1,168 @@
+"""`minidnn train`: train a model on the built-in digits or on local files."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from minidnn.data import Splits
+    from minidnn.nn import Module
+    from minidnn.training import Trainer
+
+LABEL_SMOOTHING = 0.1
+WEIGHT_DECAY = 0.01
+
+
+def train(
+    model: Annotated[str, typer.Argument(help="The model's name, for example lenet5.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Local data: a folder of MNIST-style IDX files (also .gz), CIFAR-10/100 files or archives, "
+            "or images in a subfolder per class. Without it: the handwritten digits inside the package.",
+            show_default=False,
+        ),
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="How many times to go through the training data.")] = 15,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images per step.")] = 32,
+    lr: Annotated[float, typer.Option(help="The learning rate at the start; it falls as a cosine.")] = 0.004,
+    seed: Annotated[int, typer.Option(min=0, help="Of the initial weights and the shuffling.")] = 0,
+    activation: Annotated[
+        str | None,
+        typer.Option(help="lenet5: tanh, as published, or relu.", show_default=False),
+    ] = None,
+    pooling: Annotated[
+        str | None,
+        typer.Option(help="lenet5: average, as published, or max.", show_default=False),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            help="The file that keeps the run's state, written after every epoch and every 10 seconds. "
+            "[default: checkpoints/MODEL.safetensors]",
+            show_default=False,
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on from the checkpoint, with the same arguments as before."),
+    ] = False,
+) -> None:
+    """Train MODEL, show how it goes, and end with its accuracy on held-out images.
+
+    A run that was interrupted (Ctrl-C) or killed goes on with the same command and --resume, and ends with
+    exactly the weights of a run that was never stopped.
+    """
+    from rich.console import Console
+
+    from minidnn import manual_seed
+    from models.registry import bound_arguments, create
+
+    variant = {"activation": activation, "pooling": pooling}
+    chosen = {name: value for name, value in variant.items() if value is not None}
+    bound_arguments(model, **chosen)  # refuse a wrong name before any data is read
+    splits = _open(model, data)
+    arguments = bound_arguments(model, num_classes=len(splits.classes), **chosen)
+    manual_seed(seed)
+    network = create(model, **arguments)
+    path = checkpoint or Path("checkpoints") / f"{model}.safetensors"
+    trainer = _trainer(network, splits, epochs, batch_size, lr, seed)
+    trainer.checkpoint = path
+    trainer.arguments = {"model": model, **arguments, **_origin(data, splits), "lr": lr, "seed": seed}
+    console = Console()
+    _introduce(console, model, network, splits, path, resume)
+    _fit(trainer, epochs, resume)
+    _conclude(console, trainer, splits, path)
+
+
+def _open(model: str, path: Path | None) -> Splits:
+    """The data at `path`, or the built-in digits, in the shape that the model was designed for."""
+    from minidnn import data
+    from models.registry import entry
+
+    channels, size, _ = entry(model).input_shape
+    if path is not None:
+        return data.open_dataset(path, size=size, channels=channels)
+    fit = None if (channels, size) == (1, 32) else data.FitImage(size, channels)
+    train_part, test_part = data.digits(32, "train", fit), data.digits(32, "test", fit)
+    return data.Splits("handwritten digits", train_part, test_part, train_part.classes)
+
+
+def _origin(path: Path | None, splits: Splits) -> dict[str, str]:
+    """Where the data came from and what it is: a resumed run must have the same."""
+    from minidnn.data import fingerprint
+
+    where = "built-in digits" if path is None else str(path.resolve())
+    contents = f"{fingerprint(splits.train)}-{fingerprint(splits.test)}"
+    return {"data": where, "data's fingerprint": contents}
+
+
+def _trainer(network: Module, splits: Splits, epochs: int, batch_size: int, lr: float, seed: int) -> Trainer:
+    """The recipe: AdamW, a cosine schedule, smoothed labels, and images shifted at random."""
+    from minidnn.data import DataLoader, RandomShift
+    from minidnn.functional import cross_entropy
+    from minidnn.optim import AdamW
+    from minidnn.optim.schedule import CosineAnnealingLR
+    from minidnn.report import TerminalReport
+    from minidnn.training import Trainer
+
+    optimizer = AdamW(network.parameters(), lr=lr, weight_decay=WEIGHT_DECAY)
+    return Trainer(
+        network,
+        optimizer,
+        DataLoader(splits.train, batch_size, shuffle=True, seed=seed),
+        DataLoader(splits.test, batch_size=256),
+        loss=partial(cross_entropy, label_smoothing=LABEL_SMOOTHING),
+        schedule=CosineAnnealingLR(optimizer, T_max=epochs),
+        augment=RandomShift(),
+        report=TerminalReport(),
+    )
+
+
+def _introduce(
+    console: Console, model: str, network: Module, splits: Splits, path: Path, resume: bool
+) -> None:
+    parameters = sum(parameter.data.size for parameter in network.parameters())
+    say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
+    say(
+        f"{model}, {parameters:,} parameters, on {splits.name}: {len(splits.train):,} images to train on, "
+        f"{len(splits.test):,} held out, {len(splits.classes)} classes"
+    )
+    if resume and not path.exists():
+        say(f"there is no checkpoint {path} yet: starting from the beginning")
+    elif resume:
+        say(f"going on from checkpoint {path}")
+    else:
+        say(f"checkpoint: {path}")
+
+
+def _fit(trainer: Trainer, epochs: int, resume: bool) -> None:
+    from minidnn.training import TrainingInterrupted
+
+    try:
+        trainer.fit(epochs, resume)
+    except TrainingInterrupted as stopped:
+        words = ["minidnn", *sys.argv[1:], *([] if "--resume" in sys.argv else ["--resume"])]
+        print(f"minidnn: {stopped}; go on with: {shlex.join(words)}", file=sys.stderr)
+        raise typer.Exit(130) from None
+
+
+def _conclude(console: Console, trainer: Trainer, splits: Splits, path: Path) -> None:
+    """The learning curve, the confusion matrix, and the last line."""
+    from minidnn.report import confusion_table, plot_learning_curve
+    from minidnn.training import evaluate
+
+    picture = path.with_suffix(".png")
+    if plot_learning_curve(trainer.history, picture):
+        console.print(f"learning curve: {picture}", highlight=False, markup=False, soft_wrap=True)
+    evaluation = evaluate(trainer.model, trainer.test_loader, trainer.loss)
+    console.print(confusion_table(evaluation.confusion, splits.classes))
+    print(f"test accuracy {evaluation.accuracy:.2%}")

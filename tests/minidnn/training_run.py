@@ -1,0 +1,82 @@
+"""A small training run as a program of its own, for tests that kill it: python -m tests.minidnn.training_run.
+
+It has everything whose state could be forgotten: dropout, batch norm's running statistics, momentum, a
+sequence of schedules, shuffling, random shifts, and checkpoints several times an epoch.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from minidnn import data, manual_seed, nn, optim, save, training
+from minidnn.data import DataLoader
+from minidnn.optim import schedule
+from minidnn.training import EpochMetrics, Totals, Trainer
+
+EPOCHS = 4
+
+
+class LineReport:
+    """Prints a line when training begins and after every epoch."""
+
+    def begin(self, epochs: int, batches: int, history: list[EpochMetrics]) -> None:
+        print(f"begin {len(history)}", flush=True)
+
+    def batch(self, epoch: int, batch: int, totals: Totals) -> None:
+        pass
+
+    def epoch(self, metrics: EpochMetrics) -> None:
+        print(f"epoch {metrics.epoch}", flush=True)
+
+    def end(self) -> None:
+        print("end", flush=True)
+
+
+def model() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3),
+        nn.BatchNorm2d(4),
+        nn.Tanh(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Dropout(0.3),
+        nn.Linear(36, 10),
+    )
+
+
+def build(checkpoint: Path | None, report: Any = None, lr: float = 0.05) -> Trainer:
+    """A Trainer whose every random number follows from one seed."""
+    manual_seed(5)
+    network = model()
+    optimizer = optim.SGD(network.parameters(), lr=lr, momentum=0.9, nesterov=True, weight_decay=1e-3)
+    parts = [schedule.LinearLR(optimizer, 0.3, total_iters=2), schedule.ExponentialLR(optimizer, 0.8)]
+    return Trainer(
+        network,
+        optimizer,
+        DataLoader(data.digits(8, "train"), batch_size=16, shuffle=True, seed=7, num_workers=2),
+        DataLoader(data.digits(8, "test"), batch_size=100),
+        schedule=schedule.SequentialLR(optimizer, parts, milestones=[2]),
+        augment=data.RandomShift(1),
+        checkpoint=checkpoint,
+        arguments={"lr": lr},
+        report=report,
+    )
+
+
+def main() -> None:
+    training.CHECKPOINT_SECONDS = 0.02
+    path = Path(sys.argv[1])
+    trainer = build(path, LineReport())
+    trainer.fit(EPOCHS, resume="--resume" in sys.argv)
+    save({**trainer.model.state_dict(), "history": [metrics_of(m) for m in trainer.history]}, sys.argv[2])
+
+
+def metrics_of(metrics: EpochMetrics) -> list[float]:
+    """Everything but the time it took."""
+    return [metrics.epoch, metrics.lr, metrics.train_loss, metrics.train_accuracy, metrics.test_loss]
+
+
+if __name__ == "__main__":
+    main()
