@@ -10,8 +10,9 @@ module's parameters; `fixed`, `indices` and plain values are not.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -109,6 +110,7 @@ class LayerCheck:
         configuration: what is odd about it.
         build: makes what is checked.
         inputs: the positional arguments: Inputs, lists of them, or plain values.
+        keywords: further arguments, likewise.
         seeded: the layer is random; every call sees the same draw.
     """
 
@@ -116,28 +118,23 @@ class LayerCheck:
     configuration: str
     build: Callable[[], Built]
     inputs: tuple[Any, ...]
+    keywords: Mapping[str, Any] = field(default_factory=dict)
     seeded: bool = False
 
     def prepare(self, seed: int = 0) -> tuple[Callable[..., Any], tuple[Tensor, ...], list[str]]:
         """Return the function of tensors to check, its inputs drawn from `seed`, and their names."""
         generator = np.random.default_rng([seed, *map(ord, self.layer + self.configuration)])
         compute, members, names = self.build()
-        drawn = [*_leaves(self.inputs), *members.values()]
+        drawn = [*_leaves(self.inputs), *_leaves(self.keywords), *members.values()]
         tensors = tuple(Tensor(item.draw(generator), item.requires_grad) for item in drawn)
 
         def call(*passed: Tensor) -> Any:
-            arguments = iter(passed)
-            nested = _filled(self.inputs, arguments)
-            if not self.seeded:
-                return compute(*nested, *arguments)
-            state = random.get_state()
-            random.manual_seed(seed)
-            try:
-                return compute(*nested, *arguments)
-            finally:
-                random.set_state(state)
+            tensors = iter(passed)
+            positional, keywords = _filled(self.inputs, tensors), _filled(self.keywords, tensors)
+            with _fixed_seed(seed) if self.seeded else nullcontext():
+                return compute(*positional, *tensors, **keywords)
 
-        return call, tensors, [*_input_names(names, self.inputs), *members]
+        return call, tensors, [*_input_names(names, self.inputs, self.keywords), *members]
 
     def run(self, mode: str = "full", method: str = "central", seed: int = 0) -> GradcheckReport:
         """Check the gradients of all its inputs and parameters; see `minidnn.gradcheck`."""
@@ -153,9 +150,9 @@ def function(
 
     def build() -> Built:
         compute = getattr(functional, layer)
-        return Built(lambda *passed: compute(*passed, **keywords), {}, _argument_names(compute))
+        return Built(compute, {}, _argument_names(compute))
 
-    return LayerCheck(layer, configuration, build, inputs, seeded)
+    return LayerCheck(layer, configuration, build, inputs, keywords, seeded)
 
 
 def module(
@@ -172,7 +169,11 @@ def module(
     Where the arguments are modules they are given by a function, so that every check makes its own.
     """
     return LayerCheck(
-        layer, configuration, lambda: _build_module(layer, arguments, keywords, training), inputs, seeded
+        layer,
+        configuration,
+        lambda: _build_module(layer, arguments, keywords, training),
+        inputs,
+        seeded=seeded,
     )
 
 
@@ -215,12 +216,23 @@ def _put(module: nn.Module, name: str, tensor: Tensor) -> None:
         owner._buffers[attribute] = tensor
 
 
+@contextmanager
+def _fixed_seed(seed: int) -> Iterator[None]:
+    """Draw the same numbers in every call, and leave the engine's generator as it was."""
+    state = random.get_state()
+    random.manual_seed(seed)
+    try:
+        yield
+    finally:
+        random.set_state(state)
+
+
 def _leaves(value: Any) -> Iterator[Input]:
-    """All Inputs in a nest of lists and tuples, in order."""
+    """All Inputs in a nest of lists, tuples and dictionaries, in order."""
     if isinstance(value, Input):
         yield value
-    elif isinstance(value, list | tuple):
-        for item in value:
+    elif isinstance(value, list | tuple | Mapping):
+        for item in value.values() if isinstance(value, Mapping) else value:
             yield from _leaves(item)
 
 
@@ -228,6 +240,8 @@ def _filled(value: Any, tensors: Iterator[Tensor]) -> Any:
     """The same nest with the next tensor in the place of each Input."""
     if isinstance(value, Input):
         return next(tensors)
+    if isinstance(value, Mapping):
+        return {name: _filled(item, tensors) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return type(value)(_filled(item, tensors) for item in value)
     return value
@@ -238,11 +252,11 @@ def _argument_names(compute: Callable[..., Any]) -> list[str]:
     return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
 
-def _input_names(names: Sequence[str], inputs: Sequence[Any]) -> list[str]:
+def _input_names(names: Sequence[str], inputs: Sequence[Any], keywords: Mapping[str, Any]) -> list[str]:
     """A name for every Input: that of its argument, with a number where the argument holds several."""
+    positional = [(names[k] if k < len(names) else "x", value) for k, value in enumerate(inputs)]
     result = []
-    for position, value in enumerate(inputs):
-        name = names[position] if position < len(names) else "x"
+    for name, value in (*positional, *keywords.items()):
         count = len(list(_leaves(value)))
         result += [name] if count == 1 else [f"{name}[{number}]" for number in range(count)]
     return result

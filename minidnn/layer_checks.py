@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from minidnn import nn
+from minidnn import functional, nn
 from minidnn.check_row import (
     LayerCheck,
     distinct,
@@ -215,6 +215,7 @@ def _activation(name: str, layer: str, *arguments: float) -> tuple[LayerCheck, .
 
 ACTIVATIONS = (
     *_activation("relu", "ReLU"),
+    operation("relu", "in place", lambda x: functional.relu(1.5 * x, inplace=True), normal(2, 3)),
     *_activation("relu6", "ReLU6"),
     *_activation("leaky_relu", "LeakyReLU", 0.2),
     *_activation("sigmoid", "Sigmoid"),
@@ -222,6 +223,7 @@ ACTIVATIONS = (
     *_activation("hardsigmoid", "Hardsigmoid"),
     *_activation("hardswish", "Hardswish"),
     *_activation("silu", "SiLU"),
+    operation("silu", "in place", lambda x: functional.silu(1.5 * x, inplace=True), normal(2, 3)),
     *_activation("gelu", "GELU"),
     function("gelu", "tanh approximation", normal(3, 4), approximate="tanh"),
     module("GELU", "tanh approximation", ("tanh",), normal(3, 4)),
@@ -237,7 +239,8 @@ ACTIVATIONS = (
 )
 
 _LABELS, _WITH_IGNORED, _PLANE = indices([2, 0, 3]), indices([2, -100, 3]), indices([[[0, 2], [1, 1]]])
-_WEIGHTS = fixed([0.5, 1.5, 1.0, 2.0])
+_WEIGHTED = (0.5, 1.5, 1.0, 2.0)
+_WEIGHTS = fixed(_WEIGHTED)
 
 LOSSES = (
     function("cross_entropy", "mean", normal(3, 4), _LABELS),
@@ -259,9 +262,13 @@ LOSSES = (
     module("NLLLoss", "sum", (), normal(3, 4), _LABELS, reduction="sum"),
     function("mse_loss", "mean", normal(3, 4), normal(3, 4)),
     function("mse_loss", "none", normal(3, 4), normal(3, 4), reduction="none"),
+    function("mse_loss", "weights", normal(3, 4), normal(3, 4), weight=fixed([_WEIGHTED] * 3)),
     module("MSELoss", "sum", (), normal(3, 4), normal(3, 4), reduction="sum"),
     function("l1_loss", "mean", normal(3, 4), normal(3, 4)),
+    function("smooth_l1_loss", "beta 0", normal(3, 4), normal(3, 4), beta=0.0),
     function("l1_loss", "equal values", zeros(2, 2), zeros(2, 2), reduction="none"),
+    function("l1_loss", "weights, sum", normal(3, 4), normal(3, 4), weight=fixed([_WEIGHTED] * 3),
+             reduction="sum"),
     module("L1Loss", "sum", (), normal(3, 4), normal(3, 4), reduction="sum"),
     function("smooth_l1_loss", "mean", normal(3, 4), normal(3, 4)),
     function("smooth_l1_loss", "beta 0.3", normal(3, 4), normal(3, 4), beta=0.3, reduction="sum"),

@@ -156,7 +156,7 @@ def _tensors(result: Any) -> list[Tensor]:
 def central_derivative(values_at: Callable[[float], Array], base: Array, atol: float, rtol: float) -> Array:
     """The derivative of values_at(t) at t = 0, where it is `base`; one number per element.
 
-    The residual of the quadratic may reach a tenth of the tolerance: the derivative is then far better.
+    The residual of the quadratic may reach a hundredth of the tolerance; so does the derivative's error then.
 
     Raises:
         KinkError: there is a kink at t = 0.
@@ -166,7 +166,7 @@ def central_derivative(values_at: Callable[[float], Array], base: Array, atol: f
         slope: Array = (values[0] - 8 * values[1] + 8 * values[3] - values[4]) / (12 * step)
         residual = _not_quadratic(values) / step
         noise = 32 * EPSILON * float(np.max(np.abs(values), initial=0.0)) / step
-        allowed = 0.1 * (atol + rtol * np.abs(slope)) + noise
+        allowed = 0.01 * (atol + rtol * np.abs(slope)) + noise
         if (residual <= allowed).all():
             return slope
     v = values[:, int(np.argmax(residual - allowed))]
