@@ -19,9 +19,6 @@ NUMBERS = INTEGER.union(ANALYTIC)
 REAL = REAL_NUMBERS | BOOLEAN
 ANYTHING = NUMBERS | BOOLEAN
 
-# NaN and infinities come and go silently, as IEEE 754 defines them; nobody wants a warning per element.
-quiet = np.errstate(all="ignore")
-
 
 def check_operand(x: Array, allowed: Collection[Any], name: str = "x") -> None:
     """Require an array of one of the allowed dtypes (TypeError otherwise)."""
@@ -85,9 +82,8 @@ def element_by_element(formula: Callable[..., Any], dtype: Any, operands: Sequen
     """Apply a formula for scalars to every element of the broadcast operands."""
     arrays = np.broadcast_arrays(*operands)
     result = np.empty(arrays[0].shape, dtype)
-    with np.errstate(all="ignore"):
-        for index in np.ndindex(result.shape):
-            result[index] = formula(*(array[index] for array in arrays))
+    for index in np.ndindex(result.shape):
+        result[index] = formula(*(array[index] for array in arrays))
     return result
 
 

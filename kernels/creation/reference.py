@@ -10,12 +10,10 @@ import numpy as np
 
 from kernels.array import Array
 from kernels.creation import full, sequence
-from kernels.operands import quiet
 from kernels.registry import implements
 
 
 @implements(full, "loops", "one element after the other")
-@quiet
 def full_loops(shape: Sequence[int], value: complex, dtype: Any) -> Array:
     """y[i] = value."""
     y: Array = np.empty(tuple(shape), dtype)
@@ -26,7 +24,6 @@ def full_loops(shape: Sequence[int], value: complex, dtype: Any) -> Array:
 
 
 @implements(full, "vectorized", "NumPy fills the array")
-@quiet
 def full_vectorized(shape: Sequence[int], value: complex, dtype: Any) -> Array:
     """Zeros come from fresh pages of the system, which nobody needs to write."""
     if value == 0:

@@ -13,7 +13,7 @@ import numpy as np
 
 from kernels import elementwise
 from kernels.array import Array
-from kernels.operands import element_by_element, quiet
+from kernels.operands import element_by_element
 from kernels.registry import implements
 
 
@@ -92,9 +92,8 @@ def _loops(formula: Callable[..., Any], dtype: Any = None) -> Callable[..., Arra
 
 
 def _arrays(operation: Callable[..., Any]) -> Callable[..., Array]:
-    """The array operation, silent, and with an array also where NumPy would return a scalar."""
+    """The array operation, with an array also where NumPy would return a scalar."""
 
-    @quiet
     def ufunc(*operands: Array) -> Array:
         return np.asarray(operation(*operands))
 
@@ -122,7 +121,6 @@ def _is_two(a: Array, b: Array) -> bool:
 
 
 @implements(elementwise.power, "square", "a scalar exponent 2 is one multiplication", fits=_is_two)
-@quiet
 def power_square(a: Array, b: Array) -> Array:
     """a a."""
     return np.asarray(a * a)
@@ -184,7 +182,6 @@ def cast_loops(x: Array, dtype: Any) -> Array:
 
 
 @implements(elementwise.cast, "ufunc", "NumPy's conversion of whole arrays")
-@quiet
 def cast_ufunc(x: Array, dtype: Any) -> Array:
     """A copy in the new dtype."""
     return x.astype(dtype, order="C")

@@ -20,7 +20,6 @@ from kernels.indexing import (
     slice_backward,
     taken_shape,
 )
-from kernels.operands import quiet
 from kernels.registry import implements
 
 Place = tuple[int, ...]
@@ -59,7 +58,6 @@ def index_forward_vectorized(x: Array, indices: Indices) -> Array:
 
 
 @implements(index_backward, "loops", "every taken element hands its gradient back")
-@quiet
 def index_backward_loops(grad_output: Array, indices: Indices, shape: Sequence[int]) -> Array:
     """dx[source] += dy[place]."""
     grad_x = np.zeros(tuple(shape), grad_output.dtype)
@@ -69,7 +67,6 @@ def index_backward_loops(grad_output: Array, indices: Indices, shape: Sequence[i
 
 
 @implements(index_backward, "vectorized", "NumPy's unbuffered addition, which is sequential")
-@quiet
 def index_backward_vectorized(grad_output: Array, indices: Indices, shape: Sequence[int]) -> Array:
     """The indices are applied to the flat places 0, 1, 2, ..., which says where each element came from."""
     places = np.arange(int(np.prod(shape, dtype=np.int64))).reshape(tuple(shape))[_numpy_key(indices)]
@@ -162,7 +159,6 @@ def _cut(x: Array, index: Array, axis: int) -> Array:
 
 
 @implements(gather_backward, "loops", "every taken element hands its gradient back")
-@quiet
 def gather_backward_loops(grad_output: Array, index: Array, axis: int, shape: Sequence[int]) -> Array:
     """dx[i, index[i, j, k], k] += dy[i, j, k]."""
     grad_x = np.zeros(tuple(shape), grad_output.dtype)
@@ -172,7 +168,6 @@ def gather_backward_loops(grad_output: Array, index: Array, axis: int, shape: Se
 
 
 @implements(gather_backward, "vectorized", "NumPy's unbuffered addition, which is sequential")
-@quiet
 def gather_backward_vectorized(grad_output: Array, index: Array, axis: int, shape: Sequence[int]) -> Array:
     """Flat places are gathered the way the elements were."""
     grad_x = np.zeros(tuple(shape), grad_output.dtype)

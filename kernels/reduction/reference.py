@@ -12,7 +12,6 @@ import numpy as np
 
 from kernels import reduction
 from kernels.array import Array
-from kernels.operands import quiet
 from kernels.registry import implements
 
 Places = tuple[int, ...]
@@ -68,17 +67,15 @@ def _loops(
             result = np.array(starts)
         else:
             result = np.full(_kept(x, axes), first, dtype(x))
-        with np.errstate(all="ignore"):
-            for index in np.ndindex(x.shape):
-                place = tuple(0 if axis in axes else i for axis, i in enumerate(index))
-                result[place] = step(result[place], x[index])
+        for index in np.ndindex(x.shape):
+            place = tuple(0 if axis in axes else i for axis, i in enumerate(index))
+            result[place] = step(result[place], x[index])
         return result if keepdims else result.reshape(_dropped(x, axes))
 
     return loops
 
 
 def _arrays(operation: Any, dtype: Callable[[Array], Any]) -> Callable[..., Array]:
-    @quiet
     def vectorized(x: Array, axes: Places, keepdims: bool) -> Array:
         return np.asarray(operation.reduce(x, axis=axes, dtype=dtype(x), keepdims=keepdims))
 
@@ -98,22 +95,20 @@ for _contract, _first, _step, _operation, _dtype in REDUCTIONS:
 def reduce_product_backward_loops(grad_output: Array, x: Array, axes: Places) -> Array:
     """dx[i] = dy product over j != i of x[j]."""
     grad_x: Array = np.empty(x.shape, x.dtype)
-    with np.errstate(all="ignore"):
-        for index in np.ndindex(x.shape):
-            place = tuple(0 if axis in axes else i for axis, i in enumerate(index))
-            total = grad_output[place]
-            for other in np.ndindex(x.shape):
-                together = tuple(0 if axis in axes else i for axis, i in enumerate(other)) == place
-                if together and other != index:
-                    total = total * x[other]
-            grad_x[index] = total
+    for index in np.ndindex(x.shape):
+        place = tuple(0 if axis in axes else i for axis, i in enumerate(index))
+        total = grad_output[place]
+        for other in np.ndindex(x.shape):
+            together = tuple(0 if axis in axes else i for axis, i in enumerate(other)) == place
+            if together and other != index:
+                total = total * x[other]
+        grad_x[index] = total
     return grad_x
 
 
 @implements(
     reduction.reduce_product_backward, "prefixes", "the product of all before times the product of all after"
 )
-@quiet
 def reduce_product_backward_prefixes(grad_output: Array, x: Array, axes: Places) -> Array:
     """dx[i] = dy (x[0] ... x[i-1]) (x[i+1] ... x[N-1])."""
     order = [axis for axis in range(x.ndim) if axis not in axes] + list(axes)
@@ -175,7 +170,6 @@ implements(reduction.argmin, "vectorized", "NumPy's argmin of whole arrays", bac
 
 
 @implements(reduction.cumulative_sum, "loops", "one addition per element")
-@quiet
 def cumulative_sum_loops(x: Array, axis: int, reverse: bool) -> Array:
     """y[i] = y[i - 1] + x[i], or y[i + 1] + x[i]."""
     y = np.array(x, _sum_dtype(x))
@@ -189,7 +183,6 @@ def cumulative_sum_loops(x: Array, axis: int, reverse: bool) -> Array:
 
 
 @implements(reduction.cumulative_sum, "vectorized", "NumPy's accumulation of whole arrays")
-@quiet
 def cumulative_sum_vectorized(x: Array, axis: int, reverse: bool) -> Array:
     """From the end means: turn round, sum up, turn back."""
     if x.ndim == 0:
