@@ -153,45 +153,45 @@ class Power(Function):
         return grad_a, grad_b
 
 
-class _Extreme(Function):
-    """y = the larger (or smaller) of a and b: the winner's gradient is dy, of two equals dy / 2 each."""
-
-    def backward(self, grad_output: Array) -> Gradients:
-        a, b = self.saved
-        zero = constant(0, grad_output)
-        half = divide(grad_output, constant(2, grad_output))
-        shared = where(comparison.equal(a, b), half, grad_output)
-        a_loses, b_loses = self.losers(a, b)
-        return (
-            unbroadcast(where(a_loses, zero, shared), a.shape) if self.needs[0] else None,
-            unbroadcast(where(b_loses, zero, shared), b.shape) if self.needs[1] else None,
-        )
-
-    def losers(self, a: Array, b: Array) -> tuple[Array, Array]:
-        """Where a and where b are not chosen."""
-        raise TypeError(f"{type(self).__name__} must define losers")
-
-
-class Maximum(_Extreme):
-    """y = max(a, b);  da = dy where a > b, dy / 2 where a = b, else 0."""
+class Maximum(Function):
+    """y = max(a, b);  da = dy where a > b, dy / 2 where a = b, else 0; db likewise."""
 
     def forward(self, a: Array, b: Array) -> Array:
         self.save(a, b)
         return elementwise.maximum(a, b)
 
-    def losers(self, a: Array, b: Array) -> tuple[Array, Array]:
-        return comparison.less(a, b), comparison.less(b, a)
+    def backward(self, grad_output: Array) -> Gradients:
+        a, b = self.saved
+        shared = _halved_at_ties(grad_output, a, b)
+        return (
+            _where_chosen(comparison.less(a, b), shared, a.shape) if self.needs[0] else None,
+            _where_chosen(comparison.less(b, a), shared, b.shape) if self.needs[1] else None,
+        )
 
 
-class Minimum(_Extreme):
-    """y = min(a, b);  da = dy where a < b, dy / 2 where a = b, else 0."""
+class Minimum(Function):
+    """y = min(a, b);  da = dy where a < b, dy / 2 where a = b, else 0; db likewise."""
 
     def forward(self, a: Array, b: Array) -> Array:
         self.save(a, b)
         return elementwise.minimum(a, b)
 
-    def losers(self, a: Array, b: Array) -> tuple[Array, Array]:
-        return comparison.less(b, a), comparison.less(a, b)
+    def backward(self, grad_output: Array) -> Gradients:
+        a, b = self.saved
+        shared = _halved_at_ties(grad_output, a, b)
+        return (
+            _where_chosen(comparison.less(b, a), shared, a.shape) if self.needs[0] else None,
+            _where_chosen(comparison.less(a, b), shared, b.shape) if self.needs[1] else None,
+        )
+
+
+def _halved_at_ties(grad_output: Array, a: Array, b: Array) -> Array:
+    return where(comparison.equal(a, b), divide(grad_output, constant(2, grad_output)), grad_output)
+
+
+def _where_chosen(loses: Array, gradient: Array, shape: tuple[int, ...]) -> Array:
+    """The gradient of the operand of `shape`: 0 where it loses."""
+    return unbroadcast(where(loses, constant(0, gradient), gradient), shape)
 
 
 class Negative(Function):

@@ -133,6 +133,15 @@ def test_drawn_broadcasts(pair: tuple[tuple[int, ...], tuple[int, ...]]) -> None
         check_against_torch(positive(name, call, *pair))
 
 
+def test_floor_division_is_constant_between_its_steps() -> None:
+    """PyTorch has no derivative for it; here it is 0, as that of floor."""
+    a, b = (Tensor(np.array(values), requires_grad=True) for values in ([5.5, -3.25], [2.0, 1.5]))
+    (a // b).sum().backward()
+    assert a.grad is not None
+    assert b.grad is not None
+    assert a.grad.tolist() == b.grad.tolist() == [0.0, 0.0]
+
+
 COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "eq": operator.eq,
     "ne": operator.ne,
