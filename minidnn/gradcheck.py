@@ -59,7 +59,7 @@ class GradcheckReport:
             |analytic - numeric| <= atol + rtol |numeric|.
         worst_input: position of the input it occurred at (None if nothing was compared).
         worst_index: index in that input (None for a sum along a random direction).
-        analytic, numeric: the two values there.
+        analytic, numeric: the two values there (where no smooth point was found: the slopes on both sides).
         evaluations: how often the function was called for its values.
         redraws: how often another point was drawn because of a kink.
     """

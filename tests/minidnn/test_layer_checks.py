@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import Any
+
+import numpy as np
 import pytest
 
 from minidnn import functional, nn
@@ -86,3 +90,40 @@ def test_select_offers_near_names() -> None:
         ValueError, match=r"^unknown layer 'xyzzy'; the groups of layers are convolution, pooling"
     ):
         select(["xyzzy"])
+
+
+def transposed(gradient: np.ndarray) -> np.ndarray:
+    return gradient.swapaxes(-1, -2) if gradient.shape[-1] == gradient.shape[-2] else gradient
+
+
+def without_last_row(gradient: np.ndarray) -> np.ndarray:
+    return gradient * (np.arange(gradient.shape[-2]) < gradient.shape[-2] - 1)[:, np.newaxis]
+
+
+@pytest.mark.parametrize("mode", ["full", "fast"])
+@pytest.mark.parametrize(
+    ("home", "kernel", "mistake", "layer", "argument"),
+    [
+        ("convolution", "conv2d_backward_weight", transposed, "conv2d", "weight"),
+        ("convolution", "conv2d_backward_input", without_last_row, "conv2d", "x"),
+        ("convolution", "conv_transpose2d_backward_weight", np.negative, "conv_transpose2d", "weight"),
+        ("pooling", "average_pool2d_backward", without_last_row, "avg_pool2d", "x"),
+        ("roi", "roi_align_backward", lambda gradient: 1.01 * gradient, "roi_align", "x"),
+        ("normalization", "local_response_norm_backward", np.zeros_like, "local_response_norm", "x"),
+    ],
+)
+def test_a_mistake_in_a_kernel_is_found(
+    home: str,
+    kernel: str,
+    mistake: Any,
+    layer: str,
+    argument: str,
+    mode: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    module = importlib.import_module(f"minidnn.functional.{home}")
+    right = getattr(module, kernel)
+    monkeypatch.setattr(module, kernel, lambda *arguments: mistake(right(*arguments)))
+    reports = [row.run(mode) for rows in select([layer]).values() for row in rows]
+    messages = [report.message for report in reports if not report.passed]
+    assert any(f"({argument}) is wrong at index [" in message for message in messages)
