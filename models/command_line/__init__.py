@@ -15,6 +15,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(train)
@@ -45,7 +46,7 @@ def _minidnn(
 def main() -> None:
     """Run the program: exit status 0, 2 for a user's mistake (told in one line), 130 after Ctrl-C."""
     try:
-        app()
+        app(prog_name="minidnn")
     except (ValueError, TypeError, OSError, ImportError) as error:
         print(f"minidnn: {_one_line(error)}", file=sys.stderr)
         sys.exit(2)

@@ -22,13 +22,13 @@ WEIGHT_DECAY = 0.01
 
 
 def train(
-    model: Annotated[str, typer.Argument(help="The model's name, for example lenet5.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="The model's name, for example lenet5.")],
     data: Annotated[
         Path | None,
         typer.Option(
             help="Local data: a folder of MNIST-style IDX files (also .gz), CIFAR-10/100 files or archives, "
-            "or images in a subfolder per class. Without it: the handwritten digits inside the package.",
-            show_default=False,
+            "or images in a subfolder per class.",
+            show_default="the handwritten digits inside the package",
         ),
     ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="How many times to go through the training data.")] = 15,
@@ -37,18 +37,17 @@ def train(
     seed: Annotated[int, typer.Option(min=0, help="Of the initial weights and the shuffling.")] = 0,
     activation: Annotated[
         str | None,
-        typer.Option(help="lenet5: tanh, as published, or relu.", show_default=False),
+        typer.Option(help="lenet5: tanh or relu.", show_default="tanh, as published"),
     ] = None,
     pooling: Annotated[
         str | None,
-        typer.Option(help="lenet5: average, as published, or max.", show_default=False),
+        typer.Option(help="lenet5: average or max.", show_default="average, as published"),
     ] = None,
     checkpoint: Annotated[
         Path | None,
         typer.Option(
-            help="The file that keeps the run's state, written after every epoch and every 10 seconds. "
-            "[default: checkpoints/MODEL.safetensors]",
-            show_default=False,
+            help="The file that keeps the run's state, written after every epoch and every 10 seconds.",
+            show_default="checkpoints/MODEL.safetensors",
         ),
     ] = None,
     resume: Annotated[

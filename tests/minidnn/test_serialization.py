@@ -17,6 +17,7 @@ import safetensors.numpy
 from minidnn import Tensor, optim, random
 from minidnn.nn import Module, Parameter
 from minidnn.serialization import load, load_checkpoint, save, save_checkpoint
+from tests.program import ENVIRONMENT
 
 NESTED = {
     "array": np.arange(6.0).reshape(2, 3).T,
@@ -212,7 +213,9 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_file(tmp_path: Path) -> No
     path = tmp_path / "state.safetensors"
     save({"number": -1, "array": np.full(50_000, -1)}, path)
     for pause in (0.0, 0.013, 0.031, 0.057):
-        with subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE) as writer:
+        with subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, env=ENVIRONMENT
+        ) as writer:
             assert writer.stdout is not None
             writer.stdout.readline()
             time.sleep(pause)

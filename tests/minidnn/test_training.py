@@ -21,6 +21,7 @@ from minidnn.data import ArrayDataset, DataLoader
 from minidnn.training import Trainer, TrainingInterrupted, evaluate
 from tests.minidnn import training_run
 from tests.minidnn.training_run import EPOCHS, build, metrics_of
+from tests.program import ENVIRONMENT
 
 
 def weights(trainer: Trainer) -> dict[str, np.ndarray]:
@@ -266,14 +267,16 @@ def killed_again_and_again(folder: Path, kills: int, seed: int) -> dict[str, Any
     moments = random.Random(seed)
     command = [sys.executable, "-m", "tests.minidnn.training_run", str(folder / "run"), str(folder / "final")]
     for _ in range(kills):
-        with subprocess.Popen([*command, "--resume"], stdout=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(
+            [*command, "--resume"], stdout=subprocess.PIPE, text=True, env=ENVIRONMENT
+        ) as process:
             assert process.stdout is not None
             # From the start of the program, or from the start of the training.
             if moments.random() < 0.85:
                 process.stdout.readline()
             time.sleep(moments.uniform(0, 0.35))
             process.kill()
-    subprocess.run([*command, "--resume"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([*command, "--resume"], check=True, stdout=subprocess.DEVNULL, env=ENVIRONMENT)
     return load(folder / "final")
 
 

@@ -239,3 +239,12 @@ def test_load_state_dict_refuses_what_does_not_fit_and_changes_nothing() -> None
         optimizer.load_state_dict({**state, "param_groups": bad})
     assert optimizer.param_groups[0]["lr"] == 0.1
     assert other.param_groups[0]["lr"] == 0.3
+
+
+def test_a_subclass_must_say_how_to_update() -> None:
+    parameter = Parameter(np.ones(1))
+    parameter.grad = Tensor(np.ones(1))
+    with pytest.raises(TypeError, match="Optimizer must define _update"):
+        optim.Optimizer([parameter], {}).step()
+    with pytest.raises(TypeError, match="LRScheduler must define get_lr"):
+        optim.schedule.LRScheduler(optim.SGD([parameter]))

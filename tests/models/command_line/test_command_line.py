@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 
 from models import command_line
+from tests.program import ENVIRONMENT
 
 
 def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -19,7 +19,7 @@ def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"},
+        env=ENVIRONMENT,
         **options,
     )
 
@@ -90,7 +90,7 @@ def test_usage_errors_have_status_2_and_no_traceback(arguments: tuple[str, ...])
 def test_main_turns_errors_into_a_line_and_a_status(
     error: BaseException, status: int, line: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    def fail() -> None:
+    def fail(prog_name: str) -> None:
         raise error
 
     monkeypatch.setattr(command_line, "app", fail)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import random
 import re
 import signal
@@ -11,7 +10,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +17,7 @@ import pytest
 from minidnn import load
 from minidnn.data import digits
 from tests.models.command_line.test_command_line import run
+from tests.program import ENVIRONMENT
 
 COMMAND = [sys.executable, "-m", "models.command_line", "train", "lenet5"]
 
@@ -111,7 +110,12 @@ def test_damaged_checkpoints_are_told_in_one_line(small: Path, tmp_path: Path) -
 def begin(arguments: list[str], cwd: Path) -> subprocess.Popen[str]:
     """Start a run and wait until its table begins."""
     process = subprocess.Popen(
-        [*COMMAND, *arguments], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*COMMAND, *arguments],
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
     )
     assert process.stdout is not None
     for line in process.stdout:
@@ -173,7 +177,7 @@ def test_lenet5_reads_the_digits(seed: int, variant: tuple[str, ...], tmp_path: 
 @pytest.mark.slow
 def test_weights_do_not_depend_on_the_number_of_threads(small: Path, tmp_path: Path) -> None:
     for threads in ("1", "4"):
-        environment: dict[str, Any] = {**os.environ}
+        environment = {**ENVIRONMENT}
         environment.update(
             dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), threads)
         )
