@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kernels.array import Array, check_floating, check_number
+from kernels.array import Array, check_floating, check_integer, check_number
 from kernels.loss import (
     check_class_weights,
     check_grad_output,
@@ -33,7 +33,7 @@ def multi_margin_loss_forward(
     Raises:
         ValueError: a shape other than above, C = 0, a label out of range, p other than 1 or 2, a margin that
             is not finite, or an unknown reduction.
-        TypeError: another dtype, mixed dtypes, or a margin that is no number.
+        TypeError: another dtype, mixed dtypes, a p that is no integer, or a margin that is no number.
     """
     check_reduction(reduction)
     margin = _check(x, target, p, margin, weight)
@@ -74,6 +74,6 @@ def _check(x: Array, target: Array, p: int, margin: float, weight: Array | None)
         raise ValueError(f"x must have shape (C,) or (N, C), got shape {tuple(x.shape)}")
     check_class_weights(weight, classes)
     check_labels(target, classes, shape)
-    if p not in (1, 2):
+    if check_integer("p", p) not in (1, 2):
         raise ValueError(f"p must be 1 or 2, got {p!r}")
     return check_number("margin", margin)

@@ -34,6 +34,7 @@ ARGUMENTS = {
         (ValueError, {"target": np.array([0, 3])}, r"target must lie in \[0, 3\), got 3"),
         (ValueError, {"target": np.array([-100, 0])}, r"target must lie in \[0, 3\), got -100"),
         (ValueError, {"p": 3}, "p must be 1 or 2, got 3"),
+        (TypeError, {"p": 1.5}, "p must be an integer, got 1.5"),
         (ValueError, {"margin": np.nan}, "margin must be finite, got nan"),
         (TypeError, {"margin": "1"}, "margin must be a number, got '1'"),
         (ValueError, {"weight": np.ones(4)}, r"weight must have shape \(3,\), got \(4,\)"),
