@@ -66,7 +66,7 @@ def test_no_import_circles() -> None:
 
 def test_import_is_light() -> None:
     """Nothing heavy is imported until something needs it."""
-    heavy = ("numba", "cupy", "matplotlib", "PIL", "torch", "rich", "typer", "safetensors")
+    heavy = ("numba", "cupy", "matplotlib", "PIL", "torch", "rich", "typer")
     program = f"import sys, minidnn, models; print([name for name in {heavy} if name in sys.modules])"
     result = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True

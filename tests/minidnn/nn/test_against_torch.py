@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from minidnn import nn
 from tests.kernels.sample import Draw
 from tests.minidnn.case import ModuleCase, collect, compare, compare_arrays, run_our_module, tolerance
 
@@ -31,3 +32,11 @@ def test_forward_gradients_and_state(case: ModuleCase) -> None:
         assert list(state) == list(after)
         for name, value in after.items():
             compare_arrays(name, state[name], value, bound)
+
+
+# Containers and the bases are compared in tests of their own (test_container.py, test_module.py).
+WITHOUT_CASE = {"Concat", "Module", "ModuleList", "Parameter", "Sequential"}
+
+
+def test_every_layer_has_a_case() -> None:
+    assert set(nn.__all__) - {case.module for case in CASES} == WITHOUT_CASE
