@@ -1,0 +1,52 @@
+"""The one rule by which a model and its reference are filled alike.
+
+Every parameter's numbers are a function of the name it has in our `state_dict`, whatever the order in which
+they are drawn, so two implementations get the same ones without a weight file:
+
+    two or more axes     sqrt(2 / fan-in) normal, where fan-in is the product of all axes but the first
+    a bias               0.1 normal
+    any other vector     1 + 0.1 normal: weights of a normalisation, trained coefficients; scalars too
+
+A unit input then keeps its size through layers with ReLU. Through batch normalisations it keeps it because
+their running statistics are calibrated: one pass in training mode with momentum 1 over a fixed batch leaves
+exactly that batch's mean and unbiased variance in them. Were they left at 0 and 1, a deep network's
+activations would vanish, and its logits would be those of the last bias whatever the input.
+
+The bits are those of a Philox generator keyed by a hash of the name, which NumPy promises to keep; the normal
+numbers are sums of four 16-bit uniforms, made with integers and thus the same to the last bit everywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+
+import numpy as np
+
+GAIN = 2.0
+SPREAD = 0.1
+BIASES = ("bias", "beta")
+
+
+def normal(name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Numbers of mean 0 and variance 1 that depend on the name only, float64."""
+    count = math.prod(shape)
+    key = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=16).digest(), "little")
+    bits = np.random.Philox(key=key).random_raw(count) if count else np.empty(0, np.uint64)
+    uniforms = bits.view(np.uint16).reshape(-1, 4)
+    values = uniforms.sum(axis=1, dtype=np.int32).astype(np.float64)
+    values -= 2 * 65535
+    values *= math.sqrt(3) / math.sqrt(65536**2 - 1)  # the variance of four is (65536^2 - 1) / 3
+    return values.reshape(shape)
+
+
+def parameter(name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """The value of the parameter of that name in our `state_dict`, float64."""
+    values = normal(name, shape)
+    if len(shape) > 1:
+        values *= math.sqrt(GAIN / math.prod(shape[1:]))
+        return values
+    values *= SPREAD
+    if not name.rpartition(".")[2].endswith(BIASES):
+        values += 1
+    return values
