@@ -135,6 +135,25 @@ def load_checkpoint(
     return position
 
 
+def set_checkpoint_aside(path: str | os.PathLike[str]) -> Path | None:
+    """Rename the checkpoint of an earlier run to NAME.previous, so that a new run overwrites nothing.
+
+    Returns:
+        The new path, or None where there was no file. An even earlier NAME.previous is replaced.
+
+    Raises:
+        ValueError: the file is no checkpoint of a training run; it is left alone.
+    """
+    path = Path(path)
+    if not path.exists():
+        return None
+    if load(path).get("kind") != _CHECKPOINT:
+        raise ValueError(
+            f"{path} is not a checkpoint of a training run; choose another path for the checkpoint"
+        )
+    return path.replace(path.with_name(f"{path.name}.previous"))
+
+
 def _require_same_arguments(
     path: str | os.PathLike[str], saved: Mapping[str, Any], given: Mapping[str, Any]
 ) -> None:

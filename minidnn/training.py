@@ -24,7 +24,7 @@ from minidnn.functional import cross_entropy
 from minidnn.nn.module import Module
 from minidnn.optim.optimizer import Optimizer
 from minidnn.optim.schedule import LRScheduler
-from minidnn.serialization import load_checkpoint, save_checkpoint
+from minidnn.serialization import load_checkpoint, save_checkpoint, set_checkpoint_aside
 from minidnn.tensor import Tensor
 
 CHECKPOINT_SECONDS = 10.0
@@ -163,7 +163,8 @@ class Trainer:
 
         Args:
             epochs: how many in all, those of a resumed run included.
-            resume: go on from the checkpoint if there is one; otherwise start, and overwrite it.
+            resume: go on from the checkpoint if there is one; otherwise start from the beginning, keeping
+                an earlier run's checkpoint as NAME.previous.
 
         Raises:
             ValueError: a damaged or foreign checkpoint, one made with other arguments, or a loss that is no
@@ -174,7 +175,9 @@ class Trainer:
         arguments = self._all_arguments(epochs)
         if self.checkpoint is not None:
             Path(self.checkpoint).parent.mkdir(parents=True, exist_ok=True)
-            if resume and Path(self.checkpoint).exists():
+            if not resume:
+                set_checkpoint_aside(self.checkpoint)
+            elif Path(self.checkpoint).exists():
                 self._resume(Path(self.checkpoint), arguments)
         self._saved_at = time.monotonic()
         with self._reporting(epochs), self._stopping_on_ctrl_c():

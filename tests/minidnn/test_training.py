@@ -163,6 +163,8 @@ def test_without_resume_a_run_starts_from_the_beginning(tmp_path: Path, uninterr
         trainer.fit(1)
         assert [m.epoch for m in trainer.history] == [1]
         assert metrics_of(trainer.history[0]) == metrics_of(uninterrupted.history[0])
+    kept = load(path.with_name("run.safetensors.previous"))
+    assert_same_weights(kept["model"], load(path)["model"])
 
 
 def test_a_finished_run_is_not_trained_further(tmp_path: Path) -> None:
@@ -212,8 +214,11 @@ def test_damaged_checkpoints_are_refused_and_left_alone(tmp_path: Path) -> None:
         build(path).fit(1, resume=True)
     assert path.read_bytes() == half
     save(training_run.model(), path)
-    with pytest.raises(ValueError, match="is not a checkpoint of a training run"):
-        build(path).fit(1, resume=True)
+    foreign = path.read_bytes()
+    for resume in (True, False):
+        with pytest.raises(ValueError, match="is not a checkpoint of a training run"):
+            build(path).fit(1, resume=resume)
+    assert path.read_bytes() == foreign
 
 
 # ---- Ctrl-C ----------------------------------------------------------------------------------------------
