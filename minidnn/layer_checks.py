@@ -67,6 +67,14 @@ CONVOLUTION = (
     function("conv_transpose2d", "unbatched", normal(2, 3, 4), normal(2, 3, 3, 2), normal(3)),
     module("ConvTranspose2d", "kernel 3x2, stride 2", (3, 4, (3, 2)), normal(2, 3, 3, 4), stride=2,
            padding=1),
+    function("locally_connected2d", "kernel 3x2, stride 2x1", normal(2, 3, 7, 5), normal(3, 4, 2, 3, 3, 2),
+             normal(2, 3, 4), stride=(2, 1)),
+    function("locally_connected2d", "padding 1 + 2, 0 + 1, dilation 1x2", normal(1, 2, 4, 4),
+             normal(5, 3, 2, 2, 3, 2), padding=((1, 2), (0, 1)), dilation=(1, 2)),
+    function("locally_connected2d", "unbatched, one channel", normal(1, 3, 4), normal(2, 3, 1, 1, 2, 2),
+             normal(1, 2, 3)),
+    module("LocallyConnected2d", "windows do not tile, no bias", (2, 3, (6, 5), 2), normal(2, 2, 6, 5),
+           stride=3, bias=False),
 )
 
 POOLING = (

@@ -20,6 +20,7 @@ from minidnn.functional.convolution import conv2d, conv_transpose2d
 from minidnn.functional.dropout import dropout
 from minidnn.functional.interpolation import interpolate
 from minidnn.functional.linear import linear
+from minidnn.functional.locally_connected import locally_connected2d
 from minidnn.functional.loss import (
     binary_cross_entropy_with_logits,
     cross_entropy,
@@ -80,6 +81,7 @@ __all__ = [
     "leaky_relu",
     "linear",
     "local_response_norm",
+    "locally_connected2d",
     "log_softmax",
     "matmul",
     "max_pool2d",

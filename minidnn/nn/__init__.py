@@ -18,6 +18,7 @@ from minidnn.nn.convolution import Conv2d, ConvTranspose2d, LazyConv2d
 from minidnn.nn.dropout import Dropout
 from minidnn.nn.interpolation import Upsample
 from minidnn.nn.linear import Flatten, Identity, LazyLinear, Linear
+from minidnn.nn.locally_connected import LocallyConnected2d
 from minidnn.nn.loss import (
     BCEWithLogitsLoss,
     CrossEntropyLoss,
@@ -58,6 +59,7 @@ __all__ = [
     "LeakyReLU",
     "Linear",
     "LocalResponseNorm",
+    "LocallyConnected2d",
     "LogSoftmax",
     "MSELoss",
     "MaxPool2d",
