@@ -9,46 +9,66 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from tests.models import digest
+from tests.models.digest import Bound, Digest
 from tests.models.reference import Reference, references
 
 
-def compare(reference: Reference) -> list[str]:
-    """Print the errors of one model and return what is wrong."""
-    start = time.perf_counter()
-    their = digest.theirs(reference)
-    our = digest.ours(reference)
+@dataclass
+class Comparison:
+    """What came out.
+
+    Attributes:
+        wrong: what is out of bounds, a line each.
+        digest: the reference's.
+        errors: the relative errors of ours.
+    """
+
+    wrong: list[str]
+    digest: Digest = field(default_factory=dict)
+    errors: dict[Bound, np.ndarray] = field(default_factory=dict)
+
+
+def compare(reference: Reference) -> Comparison:
+    """Compare keys, shapes and counts first, then all outputs and gradients."""
+    their, our = digest.theirs(reference), digest.ours(reference)
     wrong = digest.key_complaints(our, their)
     for what, network in (("the reference", their), ("ours", our)):
         if network.count() != reference.parameters:
             wrong.append(f"{what} has {network.count():,} parameters, published are {reference.parameters:,}")
     if wrong:
-        return wrong
-    middle = time.perf_counter()
+        return Comparison(wrong)
     want = digest.digest(their, reference, reference.shape, reference.training_shape)
-    torch_seconds = time.perf_counter() - middle
+    del their
     got = digest.digest(our, reference, reference.shape, reference.training_shape)
     found = digest.errors(got, want)
     found[digest.FLOAT32_LOGITS] = digest.float32_error(our, reference.shape, want["evaluation/logits"])
-    for bound, values in found.items():
+    return Comparison(digest.complaints(found, our.names()), want, found)
+
+
+def report(reference: Reference) -> Comparison:
+    """Compare and print."""
+    print(f"{reference.name}, against {reference.source}", flush=True)
+    start = time.perf_counter()
+    comparison = compare(reference)
+    for bound, values in comparison.errors.items():
         if values.size:
             print(f"  {bound.what}: {values.max():.1e}")
-    seconds = time.perf_counter() - start
-    print(f"  {seconds:.1f} s, {torch_seconds:.1f} s of them for the reference's passes")
-    return digest.complaints(found, our.names())
+    verdict = "\n".join(f"  WRONG: {line}" for line in comparison.wrong) or "  right"
+    print(f"{verdict} ({time.perf_counter() - start:.1f} s)", flush=True)
+    return comparison
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.models.compare", description=__doc__)
     parser.add_argument("names", nargs="+", metavar="NAME", choices=list(references()))
-    failed = False
-    for name in parser.parse_args(arguments).names:
-        print(f"{name}, against {references()[name].source}")
-        wrong = compare(references()[name])
-        failed |= bool(wrong)
-        print("\n".join(f"  WRONG: {line}" for line in wrong) or "  right")
-    return int(failed)
+    names = parser.parse_args(arguments).names
+    comparisons = [report(references()[name]) for name in names]
+    return int(any(comparison.wrong for comparison in comparisons))
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ class Reference:
         slow: takes more than about 5 seconds.
         stages: paths of our modules whose activations are compared too.
         fixed_size: the architecture takes images of one size only.
+        script_only: too large for any test suite: compared only when its stored reference is made.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Reference:
     slow: bool = False
     stages: tuple[str, ...] = ()
     fixed_size: bool = False
+    script_only: bool = False
 
     def __str__(self) -> str:
         return self.name
