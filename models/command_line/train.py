@@ -139,7 +139,7 @@ def _introduce(
         say(f"there is no checkpoint {path} yet: starting from the beginning")
     elif resume:
         say(f"going on from checkpoint {path}")
-    elif path.exists():
+    elif path.is_file():
         say(f"checkpoint: {path} (the earlier run's is kept as {path.name}.previous)")
     else:
         say(f"checkpoint: {path}")
