@@ -21,6 +21,7 @@ class Verification:
         name: the model.
         reference: the independent implementation.
         parameters: trained parameters of both.
+        mult_adds: for one image of the size it was designed for (see models/summary.py).
         logits_error: in evaluation mode.
         gradient_error: the worst of all parameters, in evaluation mode.
         training_gradient_error: the worst of all parameters, in training mode.
@@ -30,6 +31,7 @@ class Verification:
     name: str
     reference: str
     parameters: int
+    mult_adds: int
     logits_error: float | None
     gradient_error: float | None
     training_gradient_error: float | None
@@ -55,7 +57,8 @@ def verifications() -> dict[str, Verification]:
             line["name"],
             line["reference"],
             int(line["parameters"]),
-            *(float(line[column]) if line[column] else None for column in COLUMNS[3:]),
+            int(line["mult_adds"]),
+            *(float(line[column]) if line[column] else None for column in COLUMNS[4:]),
         )
         for line in lines
     }

@@ -3,9 +3,10 @@
 Every parameter's numbers are a function of the name it has in our `state_dict`, whatever the order in which
 they are drawn, so two implementations get the same ones without a weight file:
 
-    two or more axes     sqrt(2 / fan-in) normal, where fan-in is the product of all axes but the first
-    a bias               0.1 normal
-    any other vector     1 + 0.1 normal: weights of a normalisation, trained coefficients; scalars too
+    a bias                        0.1 normal
+    a vector or scalar            1 + 0.1 normal: weights of a normalisation, trained coefficients
+    a weight with more axes       sqrt(2 / fan-in) normal, where fan-in is the product of the last three axes
+                                  (channels, height, width), of a matrix its last
 
 A unit input then keeps its size through layers with ReLU. Through batch normalisations it keeps it because
 their running statistics are calibrated: one pass in training mode with momentum 1 over a fixed batch leaves
@@ -43,10 +44,11 @@ def normal(name: str, shape: tuple[int, ...]) -> np.ndarray:
 def parameter(name: str, shape: tuple[int, ...]) -> np.ndarray:
     """The value of the parameter of that name in our `state_dict`, float64."""
     values = normal(name, shape)
-    if len(shape) > 1:
-        values *= math.sqrt(GAIN / math.prod(shape[1:]))
-        return values
-    values *= SPREAD
-    if not name.rpartition(".")[2].endswith(BIASES):
+    if name.rpartition(".")[2].endswith(BIASES):
+        values *= SPREAD
+    elif len(shape) > 1:
+        values *= math.sqrt(GAIN / math.prod(shape[-3:] if len(shape) > 3 else shape[1:]))
+    else:
+        values *= SPREAD
         values += 1
     return values

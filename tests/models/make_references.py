@@ -24,6 +24,9 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+import models
+from models import registry
+from models.summary import summarize
 from models.verification import COLUMNS, PATH, Verification, verifications
 from tests.models import digest
 from tests.models.compare import Comparison, report
@@ -70,6 +73,9 @@ def note(reference: Reference, comparison: Comparison) -> None:
         reference.name,
         reference.source,
         reference.parameters,
+        summarize(models.create(reference.name), registry.entry(reference.name).input_shape).total(
+            "mult_adds"
+        ),
         *(None if error is None else float(f"{error:.1e}") for error in errors),
     )
     with one_writer():
