@@ -137,6 +137,22 @@ def same_padding(kernel: Pair, dilation: Pair) -> tuple[Pair, Pair]:
     return (top, totals[0] - top), (left, totals[1] - left)
 
 
+def strided_same_padding(size: Pair, kernel: Pair, stride: Pair, dilation: Pair) -> tuple[Pair, Pair]:
+    """Return TensorFlow's "same" padding of a map of `size`: the output has ceil(L / S) rows or columns.
+
+        total = max((ceil(L / S) - 1) S + D (K - 1) + 1 - L, 0)
+
+    An odd total puts the extra element last: a 3x3 kernel at stride 2 on an even size pads only below and
+    to the right.
+    """
+    totals = [
+        max((-(-length // s) - 1) * s + d * (k - 1) + 1 - length, 0)
+        for length, k, s, d in zip(size, kernel, stride, dilation, strict=True)
+    ]
+    top, left = totals[0] // 2, totals[1] // 2
+    return (top, totals[0] - top), (left, totals[1] - left)
+
+
 def adaptive_bounds(length: int, bins: int, index: int) -> Pair:
     """Return [start, end) of adaptive pooling's bin `index`: floor(i L / B) to ceil((i + 1) L / B)."""
     return index * length // bins, -(-(index + 1) * length // bins)
