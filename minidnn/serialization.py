@@ -1,5 +1,7 @@
 """Saving and loading: safetensors files, written so that a crash leaves the old file or the new one.
 
+PyTorch's files are read too (see `minidnn.torch_files`).
+
 A file holds the arrays under dotted names, as any reader of safetensors sees them, and in its metadata, as
 JSON, how they are nested and whatever else was saved with them (numbers, texts, lists). Loading never
 runs code from the file.
@@ -21,14 +23,19 @@ import safetensors.numpy
 
 from kernels.array import Array
 from minidnn import random
+from minidnn.mapped_file import MappedFile, widen_bfloat16
 from minidnn.nn.module import Module
 from minidnn.optim.optimizer import Optimizer
 from minidnn.optim.schedule import LRScheduler
 from minidnn.tensor import Tensor
+from minidnn.torch_files import is_torch_file, read_torch_file
 
 _METADATA = "minidnn"
 _CHECKPOINT = "minidnn training checkpoint, version 1"
 _STORABLE = {np.dtype(kind) for kind in "?bhiqBHIQefd"}
+# The names that safetensors files give to NumPy's types; bfloat16 is not among these.
+_DTYPES = {f"{kind}{8 * size}": f"{kind.lower()}{size}" for kind in "IU" for size in (1, 2, 4, 8)}
+_DTYPES |= {"BOOL": "?", "F16": "f2", "F32": "f4", "F64": "f8", "C64": "c8"}
 _ABANDONED = 600  # seconds after which a partial file of another process is taken for a killed run's
 
 
@@ -54,14 +61,26 @@ def save(state: Module | Mapping[Any, Any], path: str | os.PathLike[str]) -> Non
     _write(Path(path), tensors, json.dumps(structure))
 
 
-def load(path: str | os.PathLike[str]) -> dict[Any, Any]:
-    """Read what `save` wrote, its arrays as Tensors; other safetensors files give {name: Tensor}.
+def load(path: str | os.PathLike[str]) -> Any:
+    """Read a safetensors file or one that `torch.save` wrote; the format is told by the content.
+
+    What `save` wrote comes back with its arrays as Tensors; other safetensors files give {name: Tensor},
+    PyTorch's whatever was saved, of tensors, containers, numbers and texts. PyTorch is not needed, and
+    nothing that a file names is run.
+
+    The Tensors are views of the file, whose pages are read when they are used; writing into them changes the
+    memory, not the file. Copied are only elements that are not aligned or of the other byte order, and
+    bfloat16, which becomes float32.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is truncated, or not a safetensors file.
+        ValueError: it is truncated, damaged or of another format, names something that is not read, or has
+            elements of a type that NumPy does not have.
     """
-    tensors, structure = _read(Path(path))
+    with MappedFile(path) as file:
+        if is_torch_file(file.content[:16]):
+            return read_torch_file(file)
+        tensors, structure = _read(file)
     if structure is None:
         return dict(tensors)
     try:
@@ -121,7 +140,7 @@ def load_checkpoint(
             fit the model, the optimiser or the schedule.
     """
     checkpoint = load(path)
-    if checkpoint.get("kind") != _CHECKPOINT:
+    if not _is_checkpoint(checkpoint):
         raise ValueError(f"{path} is not a checkpoint of a training run")
     _require_same_arguments(path, checkpoint["arguments"], arguments)
     if (schedule is None) != (checkpoint["schedule"] is None):
@@ -147,11 +166,15 @@ def set_checkpoint_aside(path: str | os.PathLike[str]) -> Path | None:
     path = Path(path)
     if not path.exists():
         return None
-    if load(path).get("kind") != _CHECKPOINT:
+    if not _is_checkpoint(load(path)):
         raise ValueError(
             f"{path} is not a checkpoint of a training run; choose another path for the checkpoint"
         )
     return path.replace(path.with_name(f"{path.name}.previous"))
+
+
+def _is_checkpoint(state: Any) -> bool:
+    return isinstance(state, dict) and state.get("kind") == _CHECKPOINT
 
 
 def _require_same_arguments(
@@ -256,14 +279,30 @@ def _remove_abandoned(path: Path) -> None:
                 leftover.unlink()
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], str | None]:
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder, a file is needed")
-    with _one_line_errors(path), safetensors.safe_open(path, framework="numpy") as file:
-        metadata = file.metadata() or {}
-        # A copy, because what the library hands out may be read-only.
-        tensors = {name: Tensor(np.array(file.get_tensor(name))) for name in file.keys()}  # noqa: SIM118
+def _read(file: MappedFile) -> tuple[dict[str, Tensor], str | None]:
+    """Every tensor as a view of the file, and the text that `save` put into its metadata."""
+    path = file.path
+    with _one_line_errors(path):
+        # The library checks every size and offset; the arrays that it would hand out are copies.
+        with safetensors.safe_open(path, framework="numpy") as checked:
+            metadata = checked.metadata() or {}
+        length = int.from_bytes(file.content[:8], "little")
+        header = json.loads(file.content[8 : 8 + length])
+        tensors = {
+            name: Tensor(_array(path, file, 8 + length, entry))
+            for name, entry in header.items()
+            if name != "__metadata__"
+        }
     return tensors, metadata.get(_METADATA)
+
+
+def _array(path: Path, file: MappedFile, begin: int, entry: dict[str, Any]) -> Array:
+    offset, shape = begin + entry["data_offsets"][0], tuple(entry["shape"])
+    if entry["dtype"] == "BF16":
+        return widen_bfloat16(file.array(offset, shape, np.uint16))
+    if entry["dtype"] not in _DTYPES:
+        raise ValueError(f"{path} holds elements of type {entry['dtype']}, which NumPy does not have")
+    return file.array(offset, shape, _DTYPES[entry["dtype"]])
 
 
 @contextlib.contextmanager
@@ -271,6 +310,6 @@ def _one_line_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except safetensors.SafetensorError as error:
-        raise ValueError(f"{path} is truncated or not a safetensors file ({error})") from None
-    except (TypeError, AttributeError):
-        raise ValueError(f"{path} holds a dtype that NumPy does not have") from None
+        raise ValueError(
+            f"{path} is truncated or not a safetensors file, nor one of PyTorch's ({error})"
+        ) from None

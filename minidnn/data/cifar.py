@@ -10,17 +10,17 @@ from __future__ import annotations
 import io
 import math
 import os
-import pickle
 import tarfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from kernels.array import Array
 from minidnn.data.dataset import ArrayDataset, Transform, check_split
+from minidnn.plain_pickle import Constructor, PlainUnpickler, RefusedError, StandIn
 
 SHAPE = (3, 32, 32)
 PIXELS = math.prod(SHAPE)
@@ -235,22 +235,22 @@ def _class_names(layout: Layout, place: Path, content: bytes | None) -> Sequence
 # ---- pickles ---------------------------------------------------------------------------------------
 
 
-class _Type:
+class _Type(StandIn):
     """Stands for numpy.dtype while a pickle is read: remembers its code, does nothing."""
 
     def __init__(self, code: Any, *options: Any) -> None:
         self.code = code.decode("ascii", "replace") if isinstance(code, bytes) else code
 
-    def __setstate__(self, state: Any) -> None:
+    def take(self, state: Any) -> None:
         """Byte order and the like, of no meaning for bytes."""
 
 
-class _Array:
+class _Array(StandIn):
     """Stands for numpy.ndarray while a pickle is read: takes an array of bytes and checks it."""
 
     array: Array | None = None
 
-    def __setstate__(self, state: Any) -> None:
+    def take(self, state: Any) -> None:
         _, shape, dtype, column_major, content = state
         if not isinstance(dtype, _Type) or dtype.code not in ("u1", "uint8"):
             raise ValueError("its arrays must be of bytes")
@@ -271,36 +271,13 @@ def _encode(text: str, codec: str) -> bytes:
     return text.encode("latin-1")
 
 
-_ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
-    ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
-    ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
-    ("numpy", "ndarray"): _Array,
-    ("numpy", "dtype"): _Type,
-    ("_codecs", "encode"): _encode,
+_NAMES = {
+    ("numpy.core.multiarray", "_reconstruct"): Constructor(_reconstruct),
+    ("numpy._core.multiarray", "_reconstruct"): Constructor(_reconstruct),
+    ("numpy", "ndarray"): None,
+    ("numpy", "dtype"): Constructor(_Type),
+    ("_codecs", "encode"): Constructor(_encode),
 }
-
-
-class _RefusedError(Exception):
-    """A pickle named something that no CIFAR file needs."""
-
-
-# The interpreter written in Python: C's trusts the sizes in a pickle and allocates what they claim.
-class _PlainUnpickler(pickle._Unpickler):
-    """Reads a pickle of plain values and arrays of bytes; every other name is refused."""
-
-    # Instructions of no CIFAR file: one that allocates what it claims, and names by number.
-    dispatch: ClassVar[dict[int, Callable[..., None]]] = {
-        code: run
-        for code, run in pickle._Unpickler.dispatch.items()
-        if code not in (pickle.BYTEARRAY8[0], pickle.EXT1[0], pickle.EXT2[0], pickle.EXT4[0])
-    }
-
-    def find_class(self, module: str, name: str) -> Any:
-        try:
-            return _ALLOWED[module, name]
-        except KeyError:
-            # A name may hold line ends and worse.
-            raise _RefusedError(ascii(f"{module}.{name}")[1:-1]) from None
 
 
 def load_plain_pickle(what: str, content: bytes) -> dict[str, Any]:
@@ -315,10 +292,10 @@ def load_plain_pickle(what: str, content: bytes) -> dict[str, Any]:
             dictionary.
     """
     try:
-        value = _PlainUnpickler(io.BytesIO(content), encoding="bytes").load()
+        value = PlainUnpickler(io.BytesIO(content), _NAMES, encoding="bytes").load()
         if isinstance(value, dict):
             return {_text(key): _plain(item) for key, item in value.items()}
-    except _RefusedError as refused:
+    except RefusedError as refused:
         raise ValueError(
             f"{what} was refused: its pickle names {refused}, and only arrays and plain values are read"
         ) from None

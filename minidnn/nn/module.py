@@ -342,7 +342,8 @@ class Module:
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
         """Copy values (arrays or Tensors) into the parameters and buffers of the same names.
 
-        Values are cast to the type of what they fill. Nothing is changed unless everything fits.
+        Values are cast to the type of what they fill. Nothing is changed unless everything fits. As in PyTorch
+        a state dict without `_metadata`, or of an old version by it, may lack what its version did not have.
 
         Args:
             state_dict: values by dotted name.
@@ -357,7 +358,8 @@ class Module:
         for path, module in self.named_modules():
             module._prepare_to_load(state_dict, f"{path}." if path else "")
         own = self.state_dict()
-        missing = [name for name in own if name not in state_dict]
+        optional = self._optional_names(state_dict)
+        missing = [name for name in own if name not in state_dict and name not in optional]
         unexpected = [name for name in state_dict if name not in own]
         if strict and (missing or unexpected):
             raise ValueError(_key_message(type(self).__name__, missing, unexpected))
@@ -371,6 +373,19 @@ class Module:
             own[name].data[...] = value
             own[name].mark_changed()
         return IncompatibleKeys(missing, unexpected)
+
+    def _optional_names(self, state_dict: Mapping[str, Any]) -> set[str]:
+        """The names that `state_dict` may lack, by the versions of the layers that wrote it."""
+        metadata = getattr(state_dict, "_metadata", {})
+        return {
+            f"{path}.{name}" if path else name
+            for path, module in self.named_modules(remove_duplicate=False)
+            for name in module._names_added_after(metadata.get(path, {}).get("version"))
+        }
+
+    def _names_added_after(self, version: Any) -> tuple[str, ...]:
+        """The members that this layer did not have in `version` (None: unknown) of PyTorch's layer."""
+        return ()
 
     def _prepare_to_load(self, state_dict: Mapping[str, Any], prefix: str) -> None:
         """Called on every module before loading; lazy layers take their sizes here."""

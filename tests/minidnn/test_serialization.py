@@ -123,7 +123,7 @@ def test_damaged_and_foreign_files_give_one_line(tmp_path: Path, kind: str) -> N
     save(NESTED, path)
     content = damaged(path.read_bytes())[kind]
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="is truncated or not a safetensors file") as error:
+    with pytest.raises(ValueError, match="is truncated or not a safetensors file|is empty|is a damaged PyTorch file") as error:
         load(path)
     assert "\n" not in str(error.value)
     assert str(path) in str(error.value)
@@ -141,10 +141,10 @@ def test_damaged_metadata_gives_one_line(tmp_path: Path, metadata: str) -> None:
 
 
 def test_a_dtype_that_numpy_lacks_gives_one_line(tmp_path: Path) -> None:
-    header = b'{"w":{"dtype":"BF16","shape":[1],"data_offsets":[0,2]}}'
-    path = tmp_path / "bfloat16.safetensors"
+    header = b'{"w":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]}}'
+    path = tmp_path / "float8.safetensors"
     path.write_bytes(len(header).to_bytes(8, "little") + header + b"\x00\x00")
-    with pytest.raises(ValueError, match="holds a dtype that NumPy does not have"):
+    with pytest.raises(ValueError, match="holds elements of type F8_E4M3, which NumPy does not have"):
         load(path)
 
 
