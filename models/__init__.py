@@ -7,6 +7,11 @@ model = models.create("lenet5", num_classes=10)
 model = models.lenet5(activation="relu", pooling="max")
 """
 
+from models.alexnet import AlexNet, AlexNetD2l, AlexNetPaper, alexnet, alexnet_d2l, alexnet_paper
+from models.auxiliary import auxiliary_loss
+from models.deepface import DeepFace, deepface
+from models.densenet import DenseNet, densenet121, densenet161, densenet169, densenet201, densenet264
+from models.dlib_inception import DlibInception, dlib_inception
 from models.efficientnet import (
     EfficientNet,
     efficientnet_b0,
@@ -18,23 +23,132 @@ from models.efficientnet import (
     efficientnet_b6,
     efficientnet_b7,
 )
-from models.lenet import LeNet5, lenet5
+from models.googlenet import (
+    GoogLeNet,
+    GoogLeNetOutputs,
+    InceptionNaive,
+    googlenet,
+    googlenet_bn,
+    googlenet_d2l,
+    inception_naive,
+)
+from models.inception_resnet import (
+    InceptionResNetV1,
+    InceptionResNetV2,
+    inception_resnet_v1,
+    inception_resnet_v2,
+)
+from models.inception_v2 import InceptionV2, inception_v2
+from models.inception_v3 import InceptionOutputs, InceptionV3, inception_v3
+from models.inception_v4 import InceptionV4, inception_v4
+from models.inceptionnet import ThreeTowers, inceptionnet_three_towers, inceptionnet_with_heads
+from models.lenet import LeNet5, LeNet28, lenet5, lenet5_paper, lenet_d2l, lenet_dlib
 from models.mixnet import MixNet, mixnet_l, mixnet_m, mixnet_s
 from models.mobilenet_v1 import MobileNetV1, mobilenet_v1
 from models.mobilenet_v2 import MobileNetV2, mobilenet_v2
 from models.mobilenet_v3 import MobileNetV3, mobilenet_v3_large, mobilenet_v3_small
+from models.nin import NiN, nin, nin_cifar10
+from models.preresnet import (
+    CifarPreResNet,
+    PreResNet,
+    preresnet18,
+    preresnet50,
+    preresnet101,
+    preresnet110,
+    preresnet152,
+    preresnet164,
+    preresnet200,
+    preresnet1001,
+)
 from models.registry import create, names
+from models.resnet import (
+    ResNet,
+    plain18,
+    plain34,
+    resnet18,
+    resnet34,
+    resnet50,
+    resnet101,
+    resnet152,
+    resnext50_32x4d,
+    resnext101_32x8d,
+    resnext101_64x4d,
+)
+from models.resnet_cifar import (
+    CifarResNet,
+    plain20,
+    plain56,
+    resnet20,
+    resnet32,
+    resnet44,
+    resnet56,
+    resnet110,
+)
 from models.shufflenet import ShuffleNetV2, shufflenet_v2_x1_0
+from models.squeezenet import SqueezeNet, squeezenet1_0, squeezenet1_1
+from models.vgg import (
+    VGG,
+    vgg11,
+    vgg11_bn,
+    vgg11_d2l,
+    vgg11_lrn,
+    vgg13,
+    vgg13_bn,
+    vgg16,
+    vgg16_bn,
+    vgg16_conv1,
+    vgg19,
+    vgg19_bn,
+)
+from models.xception import Xception, xception
+from models.zfnet import ZFNet, zfnet
 
 __all__ = [
+    "VGG",
+    "AlexNet",
+    "AlexNetD2l",
+    "AlexNetPaper",
+    "CifarPreResNet",
+    "CifarResNet",
+    "DeepFace",
+    "DenseNet",
+    "DlibInception",
     "EfficientNet",
+    "GoogLeNet",
+    "GoogLeNetOutputs",
+    "InceptionNaive",
+    "InceptionOutputs",
+    "InceptionResNetV1",
+    "InceptionResNetV2",
+    "InceptionV2",
+    "InceptionV3",
+    "InceptionV4",
     "LeNet5",
+    "LeNet28",
     "MixNet",
     "MobileNetV1",
     "MobileNetV2",
     "MobileNetV3",
+    "NiN",
+    "PreResNet",
+    "ResNet",
     "ShuffleNetV2",
+    "SqueezeNet",
+    "ThreeTowers",
+    "Xception",
+    "ZFNet",
+    "alexnet",
+    "alexnet_d2l",
+    "alexnet_paper",
+    "auxiliary_loss",
     "create",
+    "deepface",
+    "densenet121",
+    "densenet161",
+    "densenet169",
+    "densenet201",
+    "densenet264",
+    "dlib_inception",
     "efficientnet_b0",
     "efficientnet_b1",
     "efficientnet_b2",
@@ -43,7 +157,21 @@ __all__ = [
     "efficientnet_b5",
     "efficientnet_b6",
     "efficientnet_b7",
+    "googlenet",
+    "googlenet_bn",
+    "googlenet_d2l",
+    "inception_naive",
+    "inception_resnet_v1",
+    "inception_resnet_v2",
+    "inception_v2",
+    "inception_v3",
+    "inception_v4",
+    "inceptionnet_three_towers",
+    "inceptionnet_with_heads",
     "lenet5",
+    "lenet5_paper",
+    "lenet_d2l",
+    "lenet_dlib",
     "mixnet_l",
     "mixnet_m",
     "mixnet_s",
@@ -52,5 +180,47 @@ __all__ = [
     "mobilenet_v3_large",
     "mobilenet_v3_small",
     "names",
+    "nin",
+    "nin_cifar10",
+    "plain18",
+    "plain20",
+    "plain34",
+    "plain56",
+    "preresnet18",
+    "preresnet50",
+    "preresnet101",
+    "preresnet110",
+    "preresnet152",
+    "preresnet164",
+    "preresnet200",
+    "preresnet1001",
+    "resnet18",
+    "resnet20",
+    "resnet32",
+    "resnet34",
+    "resnet44",
+    "resnet50",
+    "resnet56",
+    "resnet101",
+    "resnet110",
+    "resnet152",
+    "resnext50_32x4d",
+    "resnext101_32x8d",
+    "resnext101_64x4d",
     "shufflenet_v2_x1_0",
+    "squeezenet1_0",
+    "squeezenet1_1",
+    "vgg11",
+    "vgg11_bn",
+    "vgg11_d2l",
+    "vgg11_lrn",
+    "vgg13",
+    "vgg13_bn",
+    "vgg16",
+    "vgg16_bn",
+    "vgg16_conv1",
+    "vgg19",
+    "vgg19_bn",
+    "xception",
+    "zfnet",
 ]

@@ -81,11 +81,13 @@ class Network(ABC):
     def watch(self, stage: str, see: Callable[[np.ndarray], None]) -> Callable[[], None]:
         """Show every output of a stage, a path in our model, to `see`; the result ends it."""
 
-    def fill(self) -> None:
+    def fill(self, reference: Reference) -> None:
         """Give every parameter the values of the rule."""
         for name, parameter in self.parameters().items():
             values = self.values(parameter)
             values[...] = filling.parameter(name, values.shape)
+            if reference.damped and name.endswith(reference.damped):
+                values *= filling.DAMPING
 
     def set_training(self, mode: bool) -> None:
         """Switch the mode, but leave what is random off; statistics are those of the last batch alone."""
@@ -233,14 +235,14 @@ def outputs_of(result: Any) -> list[Any]:
 def ours(reference: Reference, **arguments: Any) -> Ours:
     """Our model in float64, filled."""
     network = Ours(models.create(reference.name, **{**reference.arguments, **arguments}).double())
-    network.fill()
+    network.fill(reference)
     return network
 
 
 def theirs(reference: Reference) -> Theirs:
     """The reference in float64, filled."""
     network = Theirs(reference.build().double(), reference.key)
-    network.fill()
+    network.fill(reference)
     return network
 
 

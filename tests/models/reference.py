@@ -43,6 +43,7 @@ class Reference:
         stages: paths of our modules whose activations are compared too.
         fixed_size: the architecture takes images of one size only.
         script_only: too large for any test suite: compared only when its stored reference is made.
+        damped: the ending of the parameters that filling.py damps, for very deep networks.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Reference:
     stages: tuple[str, ...] = ()
     fixed_size: bool = False
     script_only: bool = False
+    damped: str = ""
 
     def __str__(self) -> str:
         return self.name

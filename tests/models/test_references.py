@@ -71,7 +71,7 @@ def test_live_at_other_sizes_and_classes(reference: Reference) -> None:
     our = digest.ours(reference, num_classes=OTHER_CLASSES)
     their = Theirs(built.double(), reference.key)
     resize_heads(our, their)
-    their.fill()
+    their.fill(reference)
     shape = other_shape(reference, reference.shape)
     training = reference.training_shape and other_shape(reference, reference.training_shape)
     want = digest.digest(their, reference, shape, training)
