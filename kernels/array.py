@@ -60,14 +60,29 @@ def check_shape(name: str, array: Array, shape: Sequence[int]) -> None:
         raise ValueError(f"{name} must have shape {tuple(shape)}, got {tuple(array.shape)}")
 
 
+def shown(value: Any) -> str:
+    """How a message shows what was given: on one short line, arrays and tensors by their shape."""
+    if isinstance(getattr(value, "shape", None), tuple) and value.shape:
+        return f"{type(value).__name__} of shape {value.shape}"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def check_flag(name: str, value: Any) -> bool:
+    """Return `value` as a bool; TypeError unless it is True or False (or 1 or 0)."""
+    if not isinstance(value, bool | np.bool_ | int | np.integer) or value not in (0, 1):
+        raise TypeError(f"{name} must be True or False, got {shown(value)}")
+    return bool(value)
+
+
 def check_integer(name: str, value: Any, minimum: int | None = None) -> int:
     """Return `value` as an int; TypeError if it is not integral, ValueError if it is below `minimum`."""
     if isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be an integer, got {value!r}")
+        raise TypeError(f"{name} must be an integer, got {shown(value)}")
     try:
         number = operator.index(value)
     except TypeError:
-        raise TypeError(f"{name} must be an integer, got {value!r}") from None
+        raise TypeError(f"{name} must be an integer, got {shown(value)}") from None
     if minimum is not None and number < minimum:
         raise ValueError(f"{name} must be at least {minimum}, got {number}")
     return number
@@ -86,8 +101,11 @@ def check_number(name: str, value: Any, minimum: float | None = None, below: flo
     NaN and infinities are refused.
     """
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
-        raise TypeError(f"{name} must be a number, got {value!r}")
-    number = float(value)
+        raise TypeError(f"{name} must be a number, got {shown(value)}")
+    try:
+        number = float(value)
+    except OverflowError:
+        raise ValueError(f"{name} must be within float64's range, got {shown(value)}") from None
     if not math.isfinite(number):
         raise ValueError(f"{name} must be finite, got {number}")
     if minimum is not None and number < minimum:

@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from kernels.array import Array, check_indices, check_shape, widen
+from kernels.array import Array, check_indices, check_shape, shown, widen
 
 REDUCTIONS = ("none", "mean", "sum")
 
 
 def check_reduction(reduction: str) -> None:
     """Require one of "none", "mean" and "sum" (ValueError otherwise)."""
-    if reduction not in REDUCTIONS:
-        raise ValueError(f'reduction must be "none", "mean" or "sum", got {reduction!r}')
+    if not isinstance(reduction, str) or reduction not in REDUCTIONS:
+        raise ValueError(f'reduction must be "none", "mean" or "sum", got {shown(reduction)}')
 
 
 def check_grad_output(grad_output: Array, reduction: str, shape: tuple[int, ...]) -> None:

@@ -6,12 +6,11 @@ coordinates of the original picture, which `spatial_scale` turns into those of t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from kernels.array import Array, check_floating
+from kernels.array import Array, check_floating, check_number
 
 # No picture is larger; integers up to here survive the rounding of corners and the counting of samples.
 FARTHEST = 2**30
@@ -25,8 +24,8 @@ def check_rois(rois: Array, batch: int, spatial_scale: float = 1.0) -> None:
     """
     if rois.ndim != 2 or rois.shape[1] != 5:
         raise ValueError(f"rois must have shape (K, 5), got {tuple(rois.shape)}")
-    if not (math.isfinite(spatial_scale) and spatial_scale > 0):
-        raise ValueError(f"spatial_scale must be positive and finite, got {spatial_scale}")
+    if check_number("spatial_scale", spatial_scale) <= 0:
+        raise ValueError(f"spatial_scale must be positive, got {spatial_scale}")
     index = rois[:, 0]
     wrong = ~((index >= 0) & (index < batch) & (index == np.floor(index)))
     if wrong.any():

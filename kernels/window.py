@@ -12,21 +12,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from kernels.array import check_integer
+from kernels.array import check_flag, check_integer, shown
 
 Pair: TypeAlias = tuple[int, int]
+
+_TOO_LARGE = 2**31
 
 
 def pair(name: str, value: Any, minimum: int | None = None) -> Pair:
     """Return `value` as (height, width): an int stands for both axes."""
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         if len(value) == 1:
             value = (value[0], value[0])
         if len(value) != 2:
-            raise ValueError(f"{name} must be an integer or (height, width), got {tuple(value)!r}")
-        return check_integer(name, value[0], minimum), check_integer(name, value[1], minimum)
-    number = check_integer(name, value, minimum)
+            raise ValueError(f"{name} must be an integer or (height, width), got {shown(value)}")
+        return _size(name, value[0], minimum), _size(name, value[1], minimum)
+    number = _size(name, value, minimum)
     return number, number
+
+
+def _size(name: str, value: Any, minimum: int | None) -> int:
+    """An integer small enough for sums and products of sizes to stay within 64 bits."""
+    number = check_integer(name, value, minimum)
+    if abs(number) >= _TOO_LARGE:
+        raise ValueError(f"{name} must be less than 2^31, got {shown(value)}")
+    return number
 
 
 @dataclass(frozen=True)
@@ -68,7 +78,7 @@ class Window:
             pair("stride", stride, minimum=1),
             _padding_pairs(padding),
             pair("dilation", dilation, minimum=1),
-            bool(ceil_mode),
+            check_flag("ceil_mode", ceil_mode),
         )
 
     @property
@@ -81,14 +91,15 @@ class Window:
         """Return how often the window fits (OH, OW) over an input of `size` (H, W).
 
         Raises:
-            ValueError: the padded input is smaller than the window's extent.
+            ValueError: the padded input is smaller than the window's extent (in ceil mode: by a stride).
         """
         return self._output_length(size, 0), self._output_length(size, 1)
 
     def _output_length(self, size: Sequence[int], axis: int) -> int:
         length, (before, after), stride = size[axis], self.padding[axis], self.stride[axis]
         room = length + before + after - self.extent[axis]
-        if room < 0:
+        # A window may overhang the end in ceil mode, by less than a stride: even the first one.
+        if room <= (-stride if self.ceil_mode else -1):
             name = ("height", "width")[axis]
             raise ValueError(
                 f"input {name} {length} with padding {before} + {after} is smaller than the window's "

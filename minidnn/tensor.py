@@ -9,7 +9,7 @@ from typing import Any, Self, cast
 import numpy as np
 import numpy.typing as npt
 
-from kernels.array import Array
+from kernels.array import Array, shown
 from kernels.elementwise import add
 from minidnn import autograd
 from minidnn.autograd import AccumulateGrad, Edge, Function, VersionCounter
@@ -235,10 +235,19 @@ class Tensor(TensorMethods):
         self._array[...] = result._array
         self.mark_changed()
         if recorded:
+            moves = self._forget_retained()
             self._requires_grad = True
             self._edge = result._edge
             self._counter.rewritten = True
+            if moves:  # `grad` is to be that of the new value
+                self.retain_grad()
         return self
+
+    def _forget_retained(self) -> bool:
+        """Undo `retain_grad`; return whether it was in force."""
+        if self._edge is None or self._edge.function.retained is None:
+            return False
+        return self._edge.function.retained.pop(self._edge.output, None) is not None
 
     # ---- what the inherited methods are made of ---------------------------------------------------
 
@@ -396,15 +405,17 @@ def _wrap(array: Array) -> Tensor:
     return tensor
 
 
-def as_tensor(value: Any, dtype: npt.DTypeLike | None = None) -> Tensor:
+def as_tensor(value: Any, dtype: npt.DTypeLike | None = None, name: str = "x") -> Tensor:
     """Return `value` as a Tensor: tensors unchanged, arrays wrapped without a copy, numbers converted.
+
+    `name` is the argument that a message names.
 
     Raises:
         TypeError: values that are not numbers.
     """
     if isinstance(value, Tensor) and (dtype is None or value.dtype == dtype):
         return value
-    array = value._array if isinstance(value, Tensor) else _as_array(value)
+    array = value._array if isinstance(value, Tensor) else _as_array(value, name)
     return _wrap(array if dtype is None else array.astype(dtype, copy=False))
 
 
@@ -416,7 +427,7 @@ def tensor(value: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool =
     Raises:
         TypeError: values that are not numbers, or a gradient wanted for integers.
     """
-    array = value._array if isinstance(value, Tensor) else _as_array(value)
+    array = value._array if isinstance(value, Tensor) else _as_array(value, "value")
     return Tensor(np.array(array, dtype=dtype, copy=True), requires_grad)
 
 
@@ -432,7 +443,7 @@ def from_dlpack(source: Any) -> Tensor:
     return Tensor(np.from_dlpack(source))
 
 
-def _as_array(value: Any) -> Array:
+def _as_array(value: Any, name: str = "array") -> Array:
     """Return an array for numbers, nested lists, arrays and tensors; Python floats become float32."""
     if isinstance(value, np.ndarray):
         array = value
@@ -441,10 +452,15 @@ def _as_array(value: Any) -> Array:
     elif isinstance(value, np.generic) or hasattr(value, "__array__"):
         array = np.asarray(value)
     else:
-        array = np.array([item.tolist() for item in value] if _holds_tensors(value) else value)
+        try:
+            array = np.array([item.tolist() for item in value] if _holds_tensors(value) else value)
+        except (ValueError, AttributeError):
+            raise ValueError(
+                f"{name} must hold numbers, in rows of one length if nested, got {shown(value)}"
+            ) from None
         array = np.asarray(array, dtype=_DEFAULT_DTYPES.get(array.dtype.kind))
     if array.dtype.kind not in "fiubc":
-        raise TypeError(f"array must hold numbers, got {type(value).__name__} of dtype {array.dtype}")
+        raise TypeError(f"{name} must hold numbers, got {shown(value)} of dtype {array.dtype}")
     return array
 
 

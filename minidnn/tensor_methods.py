@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels import comparison, elementwise, indexing, reduction
-from kernels.array import Array, check_integer
+from kernels.array import Array, check_integer, shown
 from kernels.operands import normalize_axis
 from minidnn import autograd
 from minidnn.autograd import Function
@@ -26,6 +26,7 @@ from minidnn.operators import reduction as reductions
 from minidnn.operators import shape as shapes
 
 Dim: TypeAlias = int | tuple[int, ...] | None
+_REAL = int | float | np.integer | np.floating
 _NUMBERS = (int, float, complex, np.generic)
 _DEFAULT_FLOAT = np.dtype(np.float32)
 _LARGE = 1e38
@@ -201,7 +202,10 @@ class TensorMethods:
         """
         if min is None and max is None:
             raise ValueError("clamp needs min or max, got None for both")
-        broken = any(isinstance(bound, float) for bound in (min, max))
+        for name, bound in (("min", min), ("max", max)):
+            if isinstance(bound, bool) or not isinstance(bound, None | _REAL):
+                raise TypeError(f"{name} must be a real number or None, got {shown(bound)}")
+        broken = any(isinstance(bound, float | np.floating) for bound in (min, max))
         return self._apply(arithmetic.Clip(min, max), self._floating() if broken else self)
 
     def clip(self, min: float | None = None, max: float | None = None) -> Self:
@@ -438,9 +442,9 @@ class TensorMethods:
 
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Self:
         """Return the tensor with the axes start_dim to end_dim (both included) made one."""
+        start, end = self._axis("start_dim", start_dim), self._axis("end_dim", end_dim)
         if self._array.ndim == 0:
             return self.reshape(1)
-        start, end = self._axis("start_dim", start_dim), self._axis("end_dim", end_dim)
         if start > end:
             raise ValueError(f"start_dim must not come after end_dim, got {start_dim} and {end_dim}")
         lengths = self._array.shape
@@ -548,7 +552,7 @@ class TensorMethods:
         """Return the parts along dim: of split_size each (the last may be shorter), or of the given sizes."""
         axis = self._axis("dim", dim)
         if self._array.ndim == 0:
-            raise ValueError("split needs at least 1 dimension, got a scalar")
+            raise ValueError("x must have at least 1 dimension to be split, got shape ()")
         length = self._array.shape[axis]
         if isinstance(split_size, Sequence):
             sizes = [check_integer("split_size", size, minimum=0) for size in split_size]
@@ -820,7 +824,7 @@ class TensorMethods:
             ValueError: a device other than "cpu".
             TypeError: neither a dtype, a tensor nor a device; or a complex tensor to a real dtype.
         """
-        wanted = self._array.dtype if dtype is None else np.dtype(dtype)
+        wanted = self._array.dtype if dtype is None else _as_dtype(dtype)
         for target in (*targets, *(() if device is None else (device,))):
             if isinstance(target, TensorMethods):
                 wanted = target._array.dtype
@@ -828,7 +832,7 @@ class TensorMethods:
                 if target != "cpu":
                     raise ValueError(f"device must be 'cpu', got {target!r}")
             else:
-                wanted = np.dtype(target)
+                wanted = _as_dtype(target)
         return self if wanted == self._array.dtype else self._apply(arithmetic.Cast(wanted), self)
 
     def cpu(self) -> Self:
@@ -946,13 +950,24 @@ def _raw(value: Any) -> Any:
     return value._array if isinstance(value, TensorMethods) else value
 
 
+def _as_dtype(value: Any) -> np.dtype[Any]:
+    try:
+        dtype: np.dtype[Any] = np.dtype(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"dtype must be a NumPy dtype or its name, got {shown(value)}") from None
+    return dtype
+
+
 def _array_of(value: Any, partner: TensorMethods) -> Any:
     """An operand as an array; Python floats in a list follow the partner's dtype, as single ones do."""
-    if isinstance(value, np.ndarray | TensorMethods):
+    if isinstance(value, TensorMethods):
         return _raw(value)
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(f"an operand must have rows of one length if nested, got {shown(value)}") from None
     if array.dtype.kind not in "fiubc":
-        raise TypeError(f"an operand must be a number, an array or a tensor, got {type(value).__name__}")
+        raise TypeError(f"an operand must be a number, an array or a tensor, got {shown(value)}")
     if array.dtype.kind == "f" and isinstance(value, list | tuple):
         kind = partner._array.dtype.kind
         return elementwise.cast(array, partner._array.dtype if kind == "f" else _DEFAULT_FLOAT)

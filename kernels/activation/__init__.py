@@ -7,7 +7,7 @@ each edge contract says. NaN propagates through every forward.
 
 from __future__ import annotations
 
-from kernels.array import Array, check_floating, check_number, check_shape
+from kernels.array import Array, check_floating, check_number, check_shape, shown
 from kernels.registry import dispatch
 
 __all__ = [
@@ -320,5 +320,5 @@ def _check_pair(grad_output: Array, *, analytic: bool = False, **saved: Array) -
 
 
 def _check_approximate(approximate: str) -> None:
-    if approximate not in ("none", "tanh"):
-        raise ValueError(f'approximate must be "none" or "tanh", got {approximate!r}')
+    if not isinstance(approximate, str) or approximate not in ("none", "tanh"):
+        raise ValueError(f'approximate must be "none" or "tanh", got {shown(approximate)}')

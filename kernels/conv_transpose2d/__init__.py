@@ -161,11 +161,12 @@ def check_output_padding(output_padding: Pair, window: Window) -> Pair:
 
 def _check_sizes(grad_output: Array, input_shape: Sequence[int], window: Window) -> None:
     """Require a grad_output that x of `input_shape` gives with some allowed output padding."""
-    smallest = window.transposed_output_size(input_shape[2:])
     room = [
         max(stride, dilation) - 1 for stride, dilation in zip(window.stride, window.dilation, strict=True)
     ]
-    largest = (smallest[0] + room[0], smallest[1] + room[1])
+    # Counted down from the largest: without any output padding nothing may be left.
+    largest = window.transposed_output_size(input_shape[2:], (room[0], room[1]))
+    smallest = (max(largest[0] - room[0], 1), max(largest[1] - room[1], 1))
     check_shape("grad_output", grad_output, (input_shape[0], *grad_output.shape[1:]))
     height, width = grad_output.shape[2:]
     if not (smallest[0] <= height <= largest[0] and smallest[1] <= width <= largest[1]):

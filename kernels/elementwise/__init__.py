@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from kernels.array import ANALYTIC, FLOATING, Array
+from kernels.array import ANALYTIC, FLOATING, Array, shown
 from kernels.operands import (
     ANYTHING,
     BOOLEAN,
@@ -357,9 +357,9 @@ def clip(x: Array, low: float | None, high: float | None) -> Array:
         if bound is None:
             continue
         if isinstance(bound, bool) or not isinstance(bound, int | float | np.integer | np.floating):
-            raise TypeError(f"{name} must be a real number or None, got {bound!r}")
+            raise TypeError(f"{name} must be a real number or None, got {shown(bound)}")
         if x.dtype in INTEGER and not isinstance(bound, int | np.integer):
-            raise TypeError(f"{name} must be an integer because x is {x.dtype}, got {bound!r}")
+            raise TypeError(f"{name} must be an integer because x is {x.dtype}, got {shown(bound)}")
     return dispatch(clip, x, low, high)
 
 

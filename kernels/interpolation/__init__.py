@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kernels.array import Array, check_floating, check_integer, check_number, check_rank
+from kernels.array import Array, check_floating, check_integer, check_number, check_rank, shown
 from kernels.registry import dispatch
 
 __all__ = [
@@ -146,4 +146,4 @@ def _check_scales(scale_factors: Scales, axes: int) -> None:
 
 def _check_align_corners(align_corners: bool) -> None:
     if not isinstance(align_corners, bool):
-        raise TypeError(f"align_corners must be True or False, got {align_corners!r}")
+        raise TypeError(f"align_corners must be True or False, got {shown(align_corners)}")

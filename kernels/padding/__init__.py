@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from numbers import Complex, Integral, Real
 from typing import Any
 
-from kernels.array import Array, check_floating, check_integer
+from kernels.array import Array, check_floating, check_integer, shown
 from kernels.operands import ANYTHING, check_operand
 from kernels.registry import dispatch
 
@@ -77,8 +77,8 @@ def pad_backward(grad_output: Array, padding: Sequence[tuple[int, int]], mode: s
 
 
 def _check_mode(mode: str) -> None:
-    if mode not in MODES:
-        raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
+    if not isinstance(mode, str) or mode not in MODES:
+        raise ValueError(f"mode must be one of {', '.join(MODES)}, got {shown(mode)}")
 
 
 def _pairs(padding: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -108,7 +108,7 @@ def _check_amounts(shape: Sequence[int], pairs: Sequence[tuple[int, int]], mode:
 
 def _check_value(x: Array, mode: str, value: Any) -> None:
     if not isinstance(value, _HOLDS[x.dtype.kind]):
-        raise TypeError(f"value must be a number that {x.dtype} can hold, got {value!r}")
+        raise TypeError(f"value must be a number that {x.dtype} can hold, got {shown(value)}")
     if mode != "constant" and value != 0:
         raise ValueError(f"value must be 0 in mode {mode}, which takes none, got {value}")
     try:

@@ -37,7 +37,7 @@ def max_pool2d_forward(x: Array, window: Window) -> tuple[Array, Array]:
 
     Raises:
         ValueError: x not of rank 4, no channel, row or column; a padding above half the
-            kernel; a window larger than the padded input.
+            kernel; a window larger than the padded input (in ceil mode: by a stride).
         TypeError: another dtype.
     """
     check_floating(x=x)
@@ -89,7 +89,7 @@ def average_pool2d_forward(
 
     Raises:
         ValueError: x not of rank 4, no channel, row or column; a dilation; a padding above half the
-            kernel; a window larger than the padded input; divisor_override 0.
+            kernel; a window larger than the padded input (in ceil mode: by a stride); divisor_override 0.
         TypeError: another dtype, or divisor_override not an integer.
     """
     check_floating(analytic=True, x=x)

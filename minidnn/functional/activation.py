@@ -30,8 +30,9 @@ from kernels.activation import (
     tanh_backward,
     tanh_forward,
 )
-from kernels.array import Array
+from kernels.array import Array, check_flag, check_integer
 from kernels.elementwise import copy
+from kernels.operands import normalize_axis
 from kernels.softmax import (
     log_softmax_backward,
     log_softmax_forward,
@@ -50,7 +51,7 @@ class Activation(Function):
     """
 
     def __init__(self, inplace: bool = False) -> None:
-        self.inplace = inplace
+        self.inplace = check_flag("inplace", inplace)
 
     def save_input(self, x: Array) -> None:
         """Remember the input for backward; a copy of it if it will not stay."""
@@ -401,7 +402,8 @@ def softmax(x: Any, dim: int, dtype: npt.DTypeLike | None = None) -> Tensor:
 
     Source: Bridle, "Probabilistic interpretation of feedforward classification network outputs", 1990.
     """
-    return apply(Softmax(dim), _converted(x, dtype))
+    scores = _converted(x, dtype)
+    return apply(Softmax(_axis(scores, dim)), scores)
 
 
 class LogSoftmax(Function):
@@ -439,9 +441,14 @@ def log_softmax(x: Any, dim: int, dtype: npt.DTypeLike | None = None) -> Tensor:
 
     Source: as `softmax`.
     """
-    return apply(LogSoftmax(dim), _converted(x, dtype))
+    scores = _converted(x, dtype)
+    return apply(LogSoftmax(_axis(scores, dim)), scores)
+
+
+def _axis(x: Tensor, dim: int) -> int:
+    return normalize_axis("dim", check_integer("dim", dim), x.ndim)
 
 
 def _converted(x: Any, dtype: npt.DTypeLike | None) -> Tensor:
     tensor = as_tensor(x)
-    return tensor if dtype is None else tensor.to(dtype)
+    return tensor if dtype is None else tensor.to(dtype=dtype)

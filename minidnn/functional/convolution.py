@@ -156,7 +156,7 @@ def conv2d(
 
     Source: LeCun et al., "Gradient-based learning applied to document recognition", Proc. IEEE 86 (1998).
     """
-    x, weight = as_tensor(x), as_tensor(weight)
+    x, weight = as_tensor(x), as_tensor(weight, name="weight")
     check_rank("x", x.data, 3, 4)
     check_rank("weight", weight.data, 4)
     window = convolution_window(weight.shape[2:], stride, padding, dilation)
@@ -205,7 +205,7 @@ def conv_transpose2d(
 
     Source: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016, chapter 4.
     """
-    x, weight = as_tensor(x), as_tensor(weight)
+    x, weight = as_tensor(x), as_tensor(weight, name="weight")
     check_rank("x", x.data, 3, 4)
     check_rank("weight", weight.data, 4)
     window = Window.of(weight.shape[2:], stride, padding, dilation)
@@ -215,6 +215,7 @@ def conv_transpose2d(
 
 def _on_batch(function: Function, x: Tensor, weight: Tensor, bias: Any) -> Tensor:
     """Run on (N, C, H, W); a single image (C, H, W) is a batch of one."""
+    bias = None if bias is None else as_tensor(bias, name="bias")
     if x.ndim == 4:
         return apply(function, x, weight, bias)
     y = apply(function, x.reshape((1, *x.shape)), weight, bias)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kernels.array import Array, check_number
+from kernels.array import Array, check_flag, check_number
 from kernels.dropout import dropout_backward, dropout_forward
 from minidnn.autograd import Function
 from minidnn.random import next_seed
@@ -50,6 +50,7 @@ def dropout(x: Any, p: float = 0.5, training: bool = True, inplace: bool = False
     (2014).
     """
     check_probability(p)
+    training, inplace = check_flag("training", training), check_flag("inplace", inplace)
     tensor = as_tensor(x)
     if not training or p == 0:
         return tensor

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from kernels.array import Array, check_number
+from kernels.array import Array, check_flag, check_number, shown
 from kernels.interpolation import (
     Scales,
     interpolate_bilinear_backward,
@@ -96,20 +96,25 @@ def interpolate(
     tensor = as_tensor(x)
     _check_mode(mode, align_corners, tensor.shape)
     spatial = tensor.shape[2:]
-    target, scales = _target(spatial, size, scale_factor, bool(recompute_scale_factor))
+    recompute = recompute_scale_factor is not None and check_flag(
+        "recompute_scale_factor", recompute_scale_factor
+    )
+    target, scales = _target(spatial, size, scale_factor, recompute)
     if mode == "nearest":
         return apply(InterpolateNearest(target, scales), tensor)
     return apply(InterpolateBilinear(target, bool(align_corners), scales), tensor)
 
 
 def _check_mode(mode: str, align_corners: bool | None, shape: Sequence[int]) -> None:
-    if mode not in RANKS:
-        raise ValueError(f"mode must be one of {', '.join(RANKS)}, got {mode!r}")
+    if not isinstance(mode, str) or mode not in RANKS:
+        raise ValueError(f"mode must be one of {', '.join(RANKS)}, got {shown(mode)}")
     if len(shape) not in RANKS[mode]:
         ranks = " or ".join(map(str, RANKS[mode]))
         raise ValueError(f"x must have {ranks} dimensions in mode {mode}, got shape {tuple(shape)}")
+    if align_corners is not None:
+        check_flag("align_corners", align_corners)
     if mode == "nearest" and align_corners is not None:
-        raise ValueError(f"align_corners must be None in mode nearest, got {align_corners!r}")
+        raise ValueError(f"align_corners must be None in mode nearest, got {shown(align_corners)}")
 
 
 def _target(

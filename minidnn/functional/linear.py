@@ -57,12 +57,12 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
 
     Source: PyTorch's definition, torch.nn.functional.linear.
     """
-    x, weight = as_tensor(x), as_tensor(weight)
+    x, weight = as_tensor(x), as_tensor(weight, name="weight")
     if x.ndim < 1:
         raise ValueError(f"x must have at least 1 dimension, got shape {x.shape}")
     if weight.ndim not in (1, 2):
         raise ValueError(f"weight must have 1 or 2 dimensions, got shape {weight.shape}")
     if bias is not None:
-        bias = as_tensor(bias)
+        bias = as_tensor(bias, name="bias")
         check_shape("bias", bias.data, weight.shape[:-1])
     return apply(Linear(), x, weight, bias)

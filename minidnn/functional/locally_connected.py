@@ -68,10 +68,11 @@ def locally_connected2d(
 
     Source: Taigman et al., "DeepFace", CVPR 2014, section 3.1.
     """
-    x, weight = as_tensor(x), as_tensor(weight)
+    x, weight = as_tensor(x), as_tensor(weight, name="weight")
     check_rank("x", x.data, 3, 4)
     check_rank("weight", weight.data, 6)
     function = LocallyConnected2d(Window.of(weight.shape[4:], stride, padding, dilation))
+    bias = None if bias is None else as_tensor(bias, name="bias")
     if x.ndim == 4:
         return apply(function, x, weight, bias)
     y = apply(function, x.reshape((1, *x.shape)), weight, bias)

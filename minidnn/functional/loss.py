@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kernels.array import Array
+from kernels.array import Array, check_integer
 from kernels.binary_cross_entropy import (
     binary_cross_entropy_with_logits_backward_input,
     binary_cross_entropy_with_logits_backward_target,
@@ -120,7 +120,7 @@ def cross_entropy(
 
     Source: Szegedy et al., "Rethinking the Inception architecture for computer vision", CVPR 2016, section 7.
     """
-    x, target, weight = as_tensor(x), as_tensor(target), _constant("weight", weight)
+    x, target, weight = as_tensor(x), as_tensor(target, name="target"), _constant("weight", weight)
     if target.dtype.kind not in "fc":
         function: Function = CrossEntropy(ignore_index, label_smoothing, reduction)
         return apply(function, x, _labels(x, target), weight)
@@ -129,7 +129,7 @@ def cross_entropy(
             f"target must hold int64 labels of shape {label_shape(x.data)} or probabilities of shape "
             f"{x.shape}, got {target.dtype} of shape {target.shape}"
         )
-    if ignore_index >= 0:
+    if check_integer("ignore_index", ignore_index) >= 0:
         raise ValueError(f"ignore_index needs a target of labels, got {ignore_index} with probabilities")
     return apply(SoftCrossEntropy(label_smoothing, reduction), x, target, weight)
 
@@ -180,7 +180,7 @@ def nll_loss(
     Source: Goodfellow, Bengio and Courville, "Deep Learning", 2016, section 5.5.
     """
     x, weight = as_tensor(x), _constant("weight", weight)
-    return apply(NLLLoss(ignore_index, reduction), x, _labels(x, as_tensor(target)), weight)
+    return apply(NLLLoss(ignore_index, reduction), x, _labels(x, as_tensor(target, name="target")), weight)
 
 
 class MultiMarginLoss(Function):
@@ -230,7 +230,7 @@ def multi_margin_loss(
 
     Source: Weston and Watkins, "Support vector machines for multi-class pattern recognition", ESANN 1999.
     """
-    x, target = as_tensor(x), as_tensor(target)
+    x, target = as_tensor(x), as_tensor(target, name="target")
     if x.ndim == 1 and target.shape == (1,):
         x = x.reshape(1, *x.shape)  # PyTorch keeps the label's axis here
     function = MultiMarginLoss(p, margin, reduction)
@@ -290,6 +290,7 @@ def binary_cross_entropy_with_logits(
     Source: Goodfellow, Bengio and Courville, "Deep Learning", 2016, section 6.2.2.2.
     """
     weight, pos_weight = _constant("weight", weight), _constant("pos_weight", pos_weight)
+    x, target = as_tensor(x), as_tensor(target, name="target")
     return apply(BinaryCrossEntropyWithLogits(reduction), x, target, weight, pos_weight)
 
 
@@ -324,7 +325,9 @@ def mse_loss(x: Any, target: Any, *, reduction: str = "mean", weight: Any = None
 
     Source: Goodfellow, Bengio and Courville, "Deep Learning", 2016, section 5.5.1.
     """
-    return apply(MSELoss(reduction), x, target, _constant("weight", weight))
+    return apply(
+        MSELoss(reduction), as_tensor(x), as_tensor(target, name="target"), _constant("weight", weight)
+    )
 
 
 class L1Loss(Function):
@@ -358,7 +361,9 @@ def l1_loss(x: Any, target: Any, *, reduction: str = "mean", weight: Any = None)
 
     Source: Boyd and Vandenberghe, "Convex Optimization", 2004, section 6.1.1.
     """
-    return apply(L1Loss(reduction), x, target, _constant("weight", weight))
+    return apply(
+        L1Loss(reduction), as_tensor(x), as_tensor(target, name="target"), _constant("weight", weight)
+    )
 
 
 class SmoothL1Loss(Function):
@@ -399,7 +404,7 @@ def smooth_l1_loss(x: Any, target: Any, *, reduction: str = "mean", beta: float 
 
     Source: Girshick, "Fast R-CNN", ICCV 2015, equation 3.
     """
-    return apply(SmoothL1Loss(beta, reduction), x, target)
+    return apply(SmoothL1Loss(beta, reduction), as_tensor(x), as_tensor(target, name="target"))
 
 
 def _both(needs: tuple[bool, ...], grad_x: Array) -> Gradients:
@@ -411,7 +416,7 @@ def _constant(name: str, value: Any) -> Tensor | None:
     """`value` as a Tensor that must not require grad: no loss is differentiated by its weights."""
     if value is None:
         return None
-    tensor = as_tensor(value)
+    tensor = as_tensor(value, name=name)
     if tensor.requires_grad:
         raise ValueError(f"{name} must not require grad, since it gets no gradient; pass {name}.detach()")
     return tensor

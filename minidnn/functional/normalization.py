@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kernels.array import Array
+from kernels.array import Array, check_flag, check_number
 from kernels.batch_norm import (
     batch_norm_backward_inference,
     batch_norm_backward_training,
@@ -97,6 +97,10 @@ class LocalResponseNorm(Function):
         return local_response_norm_backward(grad_output, x, *self.numbers)
 
 
+def _given(name: str, value: Any) -> Tensor | None:
+    return None if value is None else as_tensor(value, name=name)
+
+
 def batch_norm(
     x: Any,
     running_mean: Any,
@@ -125,8 +129,10 @@ def batch_norm(
 
     Source: Ioffe and Szegedy, "Batch Normalization", ICML 2015, algorithms 1 and 2.
     """
-    mean, var = (None if value is None else as_tensor(value) for value in (running_mean, running_var))
-    if not training:
+    mean, var = _given("running_mean", running_mean), _given("running_var", running_var)
+    weight, bias = _given("weight", weight), _given("bias", bias)
+    check_number("momentum", momentum)
+    if not check_flag("training", training):
         for name, value in (("running_mean", mean), ("running_var", var)):
             if value is None:
                 raise ValueError(f"{name} must be given unless training=True, got None")

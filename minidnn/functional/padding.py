@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kernels.array import Array, check_integer
+from kernels.array import Array, check_integer, shown
 from kernels.padding import pad_backward, pad_forward
 from minidnn.autograd import Function
 from minidnn.tensor import Tensor, apply, as_tensor
@@ -61,7 +61,7 @@ def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float | None 
 def _pairs(pad: Sequence[int]) -> list[tuple[int, int]]:
     """PyTorch's flat form, last axis first, as pairs in the order of the axes."""
     if isinstance(pad, str) or not isinstance(pad, Sequence):
-        raise TypeError(f"pad must be a sequence of integers, got {pad!r}")
+        raise TypeError(f"pad must be a sequence of integers, got {shown(pad)}")
     amounts = [check_integer("pad", amount) for amount in pad]
     if len(amounts) % 2:
         raise ValueError(f"pad must have an even number of amounts, got {tuple(pad)}")

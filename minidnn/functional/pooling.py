@@ -14,7 +14,7 @@ from kernels.adaptive_pool2d import (
     adaptive_max_pool2d_backward,
     adaptive_max_pool2d_forward,
 )
-from kernels.array import Array, check_rank
+from kernels.array import Array, check_flag, check_rank, shown
 from kernels.global_pool2d import (
     global_average_pool2d_backward,
     global_average_pool2d_forward,
@@ -218,8 +218,9 @@ def max_pool2d(
     recognition", 2010, section 3.2.
     """
     window = Window.of(kernel_size, kernel_size if stride is None else stride, padding, dilation, ceil_mode)
+    wanted = check_flag("return_indices", return_indices)
     output, indices = _apply_to_batch(MaxPool2d(window), x)
-    return (output, indices) if return_indices else output
+    return (output, indices) if wanted else output
 
 
 def avg_pool2d(
@@ -252,7 +253,8 @@ def avg_pool2d(
     """
     stride = kernel_size if stride is None else stride
     window = Window.of(kernel_size, stride, padding, ceil_mode=ceil_mode)
-    return _apply_to_batch(AvgPool2d(window, count_include_pad, divisor_override), x)[0]
+    counts = check_flag("count_include_pad", count_include_pad)
+    return _apply_to_batch(AvgPool2d(window, counts, divisor_override), x)[0]
 
 
 def adaptive_avg_pool2d(x: Any, output_size: int | Sequence[int | None]) -> Tensor:
@@ -310,10 +312,11 @@ def adaptive_max_pool2d(
         TypeError: another dtype, or sizes that are not integers.
     """
     x = as_tensor(x)
+    wanted = check_flag("return_indices", return_indices)
     size = _adaptive_size(x, output_size)
     function = GlobalMaxPool2d() if size == (1, 1) else AdaptiveMaxPool2d(size)
     output, indices = _apply_to_batch(function, x)
-    return (output, indices) if return_indices else output
+    return (output, indices) if wanted else output
 
 
 def global_avg_pool2d(x: Any) -> Tensor:
@@ -379,9 +382,11 @@ def max_unpool2d(
     """
     x = as_tensor(x)
     check_rank("x", x.data, 3, 4)
+    if 0 in x.shape[-2:]:
+        raise ValueError(f"x must have a positive height and width, got shape {x.shape}")
     window = Window.of(kernel_size, kernel_size if stride is None else stride, padding)
     size = _unpooled_size(window, x.shape[-2:], output_size)
-    return _apply_to_batch(MaxUnpool2d(size), x, indices)[0]
+    return _apply_to_batch(MaxUnpool2d(size), x, as_tensor(indices, name="indices"))[0]
 
 
 def _apply_to_batch(function: Function, x: Any, *others: Any) -> tuple[Tensor, ...]:
@@ -397,7 +402,9 @@ def _apply_to_batch(function: Function, x: Any, *others: Any) -> tuple[Tensor, .
 def _adaptive_size(x: Tensor, output_size: int | Sequence[int | None]) -> Pair:
     """`output_size` as (OH, OW), None replaced by the input's size."""
     check_rank("x", x.data, 3, 4)
-    if isinstance(output_size, Sequence) and len(output_size) == 2:
+    if isinstance(output_size, Sequence):
+        if isinstance(output_size, str | bytes) or len(output_size) != 2:
+            raise ValueError(f"output_size must be an integer or (height, width), got {shown(output_size)}")
         sizes = [
             given if size is None else size for size, given in zip(output_size, x.shape[-2:], strict=True)
         ]
@@ -410,8 +417,8 @@ def _unpooled_size(window: Window, size: Sequence[int], output_size: Sequence[in
     usual = window.transposed_output_size(size)
     if output_size is None:
         return usual
-    if len(output_size) not in (2, 4):
-        raise ValueError(f"output_size must be (H, W) or (N, C, H, W), got {tuple(output_size)}")
+    if not isinstance(output_size, Sequence) or len(output_size) not in (2, 4):
+        raise ValueError(f"output_size must be (H, W) or (N, C, H, W), got {shown(output_size)}")
     wanted = pair("output_size", list(output_size)[-2:], minimum=1)
     for length, default, stride in zip(wanted, usual, window.stride, strict=True):
         if abs(length - default) >= stride:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kernels.array import Array, check_rank
+from kernels.array import Array, check_flag, check_floating, check_rank
 from kernels.regions import rois_from_boxes
 from kernels.roi_align import roi_align_backward, roi_align_forward
 from kernels.roi_pool import roi_pool_backward, roi_pool_forward
@@ -114,6 +114,7 @@ def roi_align(
     Source: He et al., "Mask R-CNN", 2017, section 3.
     """
     size = pair("output_size", output_size, minimum=1)
+    aligned = check_flag("aligned", aligned)
     return apply(RoIAlign(size, spatial_scale, sampling_ratio, aligned), _feature_maps(x), _regions(boxes))
 
 
@@ -126,5 +127,9 @@ def _feature_maps(x: Any) -> Tensor:
 def _regions(boxes: Any) -> Tensor:
     """Regions (K, 5) from either form of `boxes`."""
     if isinstance(boxes, list | tuple):
-        return as_tensor(rois_from_boxes([as_tensor(corners).data for corners in boxes]))
-    return as_tensor(boxes)
+        return as_tensor(rois_from_boxes([as_tensor(corners, name="boxes").data for corners in boxes]))
+    regions = as_tensor(boxes, name="boxes")
+    check_floating(boxes=regions.data)
+    if regions.ndim != 2 or regions.shape[1] != 5:
+        raise ValueError(f"boxes must have shape (K, 5) or be a list of (L, 4), got {regions.shape}")
+    return regions

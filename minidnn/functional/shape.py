@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kernels.array import check_integer
+from kernels.array import check_integer, shown
 from kernels.operands import normalize_axis
 from minidnn.operators.arithmetic import Where
 from minidnn.operators.shape import Concat
@@ -18,14 +18,27 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Tensor:
 
         y[..., o_k + i, ...] = x_k[..., i, ...],   o_k = L_0 + ... + L_(k-1)
 
-    Shapes: tensors[k] (..., L_k, ...), equal but along dim; result (..., sum L_k, ...).
+    Shapes: tensors[k] (..., L_k, ...), equal but along dim; result (..., sum L_k, ...). Empty vectors (0,)
+        are left out beside tensors of other shapes, as in PyTorch.
     Dtypes: integers and bool follow a floating tensor's.
 
     Raises:
         ValueError: no tensors, scalars, shapes that differ elsewhere, or dim out of range.
         TypeError: different floating dtypes.
     """
-    return apply(Concat(dim), *_one_dtype(tensors))
+    members = _one_dtype(tensors)
+    filled = [member for member in members if member.shape != (0,)] or members[:1]
+    first = filled[0].shape
+    if not first:
+        raise ValueError(f"tensors must have at least 1 dimension, got shape {first}")
+    axis = normalize_axis("dim", check_integer("dim", dim), len(first))
+    for k, member in enumerate(members):
+        if member.shape != (0,) and _without(member.shape, axis) != _without(first, axis):
+            raise ValueError(
+                f"tensors[{k}] has shape {member.shape} but another has {first}; "
+                f"they may differ along dim {axis} only"
+            )
+    return apply(Concat(axis), *filled)
 
 
 def stack(tensors: Sequence[Any], dim: int = 0) -> Tensor:
@@ -45,13 +58,20 @@ def stack(tensors: Sequence[Any], dim: int = 0) -> Tensor:
 
 def _one_dtype(tensors: Sequence[Any]) -> list[Tensor]:
     """The tensors, integers and bool brought to the common dtype."""
-    members = [as_tensor(value) for value in tensors]
+    if not isinstance(tensors, list | tuple):
+        raise TypeError(f"tensors must be a list or tuple of tensors, got {shown(tensors)}")
+    members = [as_tensor(value, name=f"tensors[{k}]") for k, value in enumerate(tensors)]
     if not members:
         raise ValueError("tensors must hold at least one tensor, got none")
     dtype = members[0].dtype
     for member in members[1:]:
         dtype = common_dtype(dtype, member.dtype)
     return [as_tensor(converted(member, dtype)) for member in members]
+
+
+def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    """A shape but for one of its axes, counted: shapes of different ranks stay different."""
+    return (len(shape), *shape[:axis], *shape[axis + 1 :])
 
 
 def split(x: Any, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:

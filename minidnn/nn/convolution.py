@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kernels.array import check_integer
+from kernels.array import check_flag, check_integer, shown
 from kernels.conv_transpose2d import check_output_padding
 from kernels.window import Pair, Window, pair
 from minidnn import init
@@ -47,7 +47,9 @@ class _Convolution(Module):
             if channels % self.groups:
                 raise ValueError(f"groups must divide {name}, got groups={groups} and {name}={channels}")
         self.weight = Parameter(np.zeros(self.weight_shape(), np.float32))
-        self.register_parameter("bias", Parameter(np.zeros(self.out_channels, np.float32)) if bias else None)
+        self.register_parameter(
+            "bias", Parameter(np.zeros(self.out_channels, np.float32)) if check_flag("bias", bias) else None
+        )
         self.reset_parameters()
 
     def weight_shape(self) -> tuple[int, ...]:
@@ -115,11 +117,13 @@ class Conv2d(_Convolution):
         bias: bool = True,
         padding_mode: str = "zeros",
     ) -> None:
-        if padding_mode not in PADDING_MODES:
-            raise ValueError(f"padding_mode must be one of {', '.join(PADDING_MODES)}, got {padding_mode!r}")
+        if not isinstance(padding_mode, str) or padding_mode not in PADDING_MODES:
+            raise ValueError(
+                f"padding_mode must be one of {', '.join(PADDING_MODES)}, got {shown(padding_mode)}"
+            )
         window = convolution_window(kernel_size, stride, padding, dilation)
-        shown = padding if isinstance(padding, str) else _short_padding(window)
-        super().__init__(in_channels, out_channels, window, shown, groups, bias)
+        given = padding if isinstance(padding, str) else _short_padding(window)
+        super().__init__(in_channels, out_channels, window, given, groups, bias)
         self.padding_mode = padding_mode
         (top, bottom), (left, right) = window.padding
         self._sides = (left, right, top, bottom)
@@ -155,7 +159,7 @@ class LazyConv2d(LazyModule, Conv2d):
         )
         self.in_channels = 0
         self.weight = UninitializedParameter()
-        self.bias = UninitializedParameter() if bias else None
+        self.bias = UninitializedParameter() if check_flag("bias", bias) else None
 
     def size_from_input(self, x: Any) -> int:
         """The channels of (N, C, H, W) or (C, H, W)."""
@@ -220,8 +224,8 @@ class ConvTranspose2d(_Convolution):
         dilation: Any = 1,
         padding_mode: str = "zeros",
     ) -> None:
-        if padding_mode != "zeros":
-            raise ValueError(f"padding_mode must be 'zeros' for ConvTranspose2d, got {padding_mode!r}")
+        if not isinstance(padding_mode, str) or padding_mode != "zeros":
+            raise ValueError(f"padding_mode must be 'zeros' for ConvTranspose2d, got {shown(padding_mode)}")
         window = Window.of(kernel_size, stride, padding, dilation)
         super().__init__(in_channels, out_channels, window, _short_padding(window), groups, bias)
         self.output_padding = check_output_padding(pair("output_padding", output_padding), window)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kernels.array import check_integer
+from kernels.array import check_flag, check_integer
 from minidnn import init
 from minidnn.functional.linear import linear
 from minidnn.nn.lazy import LazyModule, UninitializedParameter, materialize
@@ -42,7 +42,9 @@ class Linear(Module):
         self.in_features = check_integer("in_features", in_features, minimum=0)
         self.out_features = check_integer("out_features", out_features, minimum=0)
         self.weight = Parameter(np.zeros((self.out_features, self.in_features), np.float32))
-        self.register_parameter("bias", Parameter(np.zeros(self.out_features, np.float32)) if bias else None)
+        self.register_parameter(
+            "bias", Parameter(np.zeros(self.out_features, np.float32)) if check_flag("bias", bias) else None
+        )
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -69,7 +71,7 @@ class LazyLinear(LazyModule, Linear):
         super().__init__(0, 0, bias=False)
         self.out_features = check_integer("out_features", out_features, minimum=0)
         self.weight = UninitializedParameter()
-        self.bias = UninitializedParameter() if bias else None
+        self.bias = UninitializedParameter() if check_flag("bias", bias) else None
 
     def size_from_input(self, x: Any) -> int:
         """The last axis."""

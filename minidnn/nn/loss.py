@@ -36,7 +36,7 @@ class _Loss(Module):
 
     def _hold(self, name: str, weight: Any) -> None:
         """Keep a weight as a buffer, so that it moves and is saved with the module."""
-        self.register_buffer(name, None if weight is None else as_tensor(weight))
+        self.register_buffer(name, None if weight is None else as_tensor(weight, name=name))
 
 
 class CrossEntropyLoss(_Loss):

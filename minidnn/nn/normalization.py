@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kernels.array import check_integer, check_number
+from kernels.array import check_flag, check_integer, check_number
 from minidnn import init
 from minidnn.functional.normalization import batch_norm, local_response_norm
 from minidnn.nn.module import Module, Parameter
@@ -58,10 +58,10 @@ class _BatchNorm(Module):
             raise ValueError(f"eps must be above 0, got {eps}")
         self.eps = eps
         self.momentum = None if momentum is None else check_number("momentum", momentum)
-        self.affine = affine
-        self.track_running_stats = track_running_stats
+        self.affine = check_flag("affine", affine)
+        self.track_running_stats = check_flag("track_running_stats", track_running_stats)
         self.register_parameter("weight", self._channels() if affine else None)
-        self.register_parameter("bias", self._channels() if affine and bias else None)
+        self.register_parameter("bias", self._channels() if check_flag("bias", bias) and affine else None)
         self.register_buffer("running_mean", self._channels().detach() if track_running_stats else None)
         self.register_buffer("running_var", self._channels().detach() if track_running_stats else None)
         self.register_buffer(
@@ -104,6 +104,11 @@ class _BatchNorm(Module):
         if moves and self.num_batches_tracked is not None:
             self.num_batches_tracked += 1
         return y
+
+    def _names_added_after(self, version: Any) -> tuple[str, ...]:
+        """Version 2 began to count batches."""
+        counts = type(version) is int and version >= 2
+        return () if counts else ("num_batches_tracked",)
 
     def _averaging_weight(self) -> float:
         """The momentum; for a plain average 1 / (batches seen with this one)."""

@@ -169,3 +169,13 @@ def test_repr(made: Any, text: str) -> None:
 
 def test_a_large_tensor_is_abbreviated() -> None:
     assert len(repr(Tensor(np.zeros((100, 100))))) < 1000
+
+
+def test_retained_gradient_follows_a_change_in_place() -> None:
+    x = minidnn.Tensor(np.array([1.0, -2.0, 3.0]), requires_grad=True)
+    y = x * 2
+    y.retain_grad()
+    y.mul_(5)
+    y.sum().backward()
+    assert np.array_equal(y.grad.numpy(), [1, 1, 1])  # of the value that y holds now
+    assert np.array_equal(x.grad.numpy(), [10, 10, 10])

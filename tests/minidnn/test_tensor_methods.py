@@ -74,7 +74,7 @@ TWO = Tensor(np.ones(2))
         (lambda: [1][TWO], TypeError, "only a scalar can be an index, this tensor has shape (2,)"),
         (lambda: [1][Tensor(0.5)], TypeError, "cannot be interpreted as an integer"),
         (lambda: TWO.to("tpu"), ValueError, "device must be 'cpu', got 'tpu'"),
-        (lambda: TWO.to(3.5), TypeError, "Cannot interpret '3.5' as a data type"),
+        (lambda: TWO.to(3.5), TypeError, "dtype must be a NumPy dtype or its name, got 3.5"),
         (lambda: TWO.to("float16"), TypeError, "got float16"),
         (lambda: TWO.size(1), ValueError, "dim must be in [-1, 0] for 1 dimensions, got 1"),
     ],

@@ -66,9 +66,9 @@ def changed(row: int, column: int, value: float) -> np.ndarray:
         (
             lambda: roi_pool_forward(X, ROIS, (2, 2), 0.0),
             ValueError,
-            "spatial_scale must be positive and finite, got 0",
+            "spatial_scale must be positive, got 0",
         ),
-        (lambda: roi_pool_forward(X, ROIS, (2, 2), np.nan), ValueError, "spatial_scale must be positive"),
+        (lambda: roi_pool_forward(X, ROIS, (2, 2), np.nan), ValueError, "spatial_scale must be finite"),
         (
             lambda: roi_pool_forward(X, ROIS.astype(np.float32), (2, 2), 1.0),
             TypeError,

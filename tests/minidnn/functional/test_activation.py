@@ -97,9 +97,9 @@ def test_softmax_arguments(function: Callable[..., Tensor]) -> None:
     converted = function(X.astype(np.float32), 1, dtype=np.float64)
     assert converted.dtype == np.float64
     assert np.array_equal(converted.numpy(), function(X.astype(np.float32).astype(np.float64), 1).numpy())
-    with pytest.raises(ValueError, match=r"axis must be in \[-2, 1\] for 2 dimensions, got 2"):
+    with pytest.raises(ValueError, match=r"dim must be in \[-2, 1\] for 2 dimensions, got 2"):
         function(X, 2)
-    with pytest.raises(TypeError, match="axis must be an integer, got None"):
+    with pytest.raises(TypeError, match="dim must be an integer, got None"):
         function(X, None)
     with pytest.raises(TypeError, match="x must have dtype float32 or float64 or complex128, got int64"):
         function(np.arange(3), 0)

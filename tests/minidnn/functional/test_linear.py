@@ -22,7 +22,7 @@ X, WEIGHT = np.zeros((5, 7)), np.zeros((3, 7))
         ((X, WEIGHT[0], np.zeros(1)), ValueError, r"bias must have shape \(\), got \(1,\)"),
         ((X, WEIGHT.astype(np.float32)), TypeError, "weight has dtype float32 but x has float64"),
         ((X.astype(int), WEIGHT), TypeError, "x must have dtype float32 or float64"),
-        (("text", WEIGHT), TypeError, "array must hold numbers"),
+        (("text", WEIGHT), TypeError, "x must hold numbers"),
     ],
 )
 def test_linear_refuses(arguments: tuple[Any, ...], error: type[Exception], message: str) -> None:

@@ -24,8 +24,16 @@ BOTH = [functional.roi_pool, functional.roi_align]
     ("arguments", "error", "message"),
     [
         (lambda: (X[0], ROIS, 2), ValueError, "x must have 4 dimensions, got shape (3, 5, 4)"),
-        (lambda: (X, ROIS[:, 1:], 2), ValueError, "rois must have shape (K, 5), got (2, 4)"),
-        (lambda: (X, ROIS[0], 2), ValueError, "rois must have shape (K, 5), got (5,)"),
+        (
+            lambda: (X, ROIS[:, 1:], 2),
+            ValueError,
+            "boxes must have shape (K, 5) or be a list of (L, 4), got (2, 4)",
+        ),
+        (
+            lambda: (X, ROIS[0], 2),
+            ValueError,
+            "boxes must have shape (K, 5) or be a list of (L, 4), got (5,)",
+        ),
         (lambda: (X[:1], ROIS, 2), ValueError, "rois[1, 0] must be a batch index in [0, 1), got 1.0"),
         (lambda: (X, -ROIS, 2), ValueError, "rois[1, 0] must be a batch index in [0, 2), got -1.0"),
         (
@@ -45,7 +53,7 @@ BOTH = [functional.roi_pool, functional.roi_align]
         (lambda: (X, ROIS.astype(np.float32), 2), TypeError, "rois has dtype float32 but x has float64"),
         (lambda: (X, ROIS, (2, 0)), ValueError, "output_size must be at least 1, got 0"),
         (lambda: (X, ROIS, 2.0), TypeError, "output_size must be an integer, got 2.0"),
-        (lambda: (X, ROIS, 2, 0.0), ValueError, "spatial_scale must be positive and finite, got 0.0"),
+        (lambda: (X, ROIS, 2, 0.0), ValueError, "spatial_scale must be positive, got 0.0"),
     ],
 )
 def test_bad_arguments(

@@ -80,6 +80,12 @@ CASES = [
         "empty-batch",
         lambda draw: (draw.normal(0, 2, 5, 4), draw.normal(3, 2, 3, 2), draw.normal(3)),
     ),
+    Case(
+        "conv_transpose2d",
+        "output-padding-all-there-is",
+        lambda draw: (draw.normal(2, 3, 4, 3), draw.normal(3, 4, 2, 3), draw.normal(4)),
+        {"padding": (3, 2), "dilation": 2, "output_padding": (1, 0)},
+    ),
     Case("conv_transpose2d", "plain", lambda draw: (draw.normal(2, 3, 4, 5), draw.normal(3, 4, 3, 2))),
     Case(
         "conv_transpose2d",

@@ -42,6 +42,23 @@ MAX = [
     Case("max_pool2d", "positional", lambda draw: (draw.normal(2, 2, 9, 8), 3, 2, 1, 2, True, True)),
     Case("max_pool2d", "padded", lambda draw: (-1 - draw.uniform(2, 2, 6, 7), (3, 4), 2, (1, 2)), INDICES),
     Case("max_pool2d", "dilated", lambda draw: (draw.normal(2, 2, 9, 8), (3, 2), 1, 0, (2, 3)), INDICES),
+    Case(
+        "max_pool2d",
+        "ceil-window-above-input",
+        lambda draw: (draw.normal(2, 2, 4, 2), 3, 2),
+        {"ceil_mode": True},
+    ),
+    Case(
+        "avg_pool2d",
+        "ceil-window-above-input",
+        lambda draw: (draw.normal(2, 2, 3, 1), (4, 2), 2),
+        {"ceil_mode": True},
+    ),
+    Case(
+        "max_pool2d",
+        "ceil-dilated-window-above-input",
+        lambda draw: (draw.normal(2, 5, 6), (3, 4), (3, 2), (1, 0), 2, True, True),
+    ),
     Case("max_pool2d", "ceil", lambda draw: (draw.normal(2, 2, 6, 7), (3, 2), (2, 3)), {"ceil_mode": True}),
     Case("max_pool2d", "overlapping", lambda draw: (draw.normal(1, 3, 7, 9), 3, 2)),
     Case("max_pool2d", "ties", lambda draw: (ties(draw, 2, 2, 7, 6), 3, 2, 1), INDICES),

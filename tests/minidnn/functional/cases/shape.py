@@ -40,6 +40,7 @@ CASES = [
     joined("cat", "channels", (2, 1, 3, 2), (2, 3, 3, 2), dim=1),
     joined("cat", "last", (2, 3), (2, 0), (2, 2), dim=-1),
     joined("cat", "one", (2, 3), dim=1),
+    joined("cat", "empty-vectors", (0,), (2, 3), (0,), (2, 1), dim=-1),
     joined("cat", "empty-batch", (0, 2, 3), (0, 4, 3), dim=1),
     joined("stack", "first", (2, 3), (2, 3)),
     joined("stack", "between", (2, 3), (2, 3), (2, 3), dim=1),
