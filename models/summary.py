@@ -97,6 +97,11 @@ class Row:
         for child in self.children:
             yield from child.walk()
 
+    @property
+    def parameters_at_inference(self) -> int:
+        """Trained numbers of all modules that ran: without auxiliary heads."""
+        return sum(row.parameters for row in self.walk() if row.output_shape)
+
     def total(self, column: str) -> int:
         """The sum of a column ("parameters", "mult_adds", "activation_bytes") over this row and all below."""
         return sum(getattr(row, column) for row in self.walk())
@@ -201,3 +206,11 @@ def _row(path: str, module: Module) -> Row:
         parameters=sum(parameter.data.size for parameter in own),
         uncounted=_rule(module) is None and any(parameter.ndim > 1 for parameter in own),
     )
+
+
+def short(count: int) -> str:
+    """A count in units of a thousand, a million or a thousand million, with four digits: "568.7 M"."""
+    for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if count >= unit:
+            return f"{count / unit:.4g} {name}"
+    return str(count)

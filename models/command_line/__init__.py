@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from models.command_line.gradcheck import gradcheck
+from models.command_line.models import models
+from models.command_line.summary import summary
 from models.command_line.train import train
 
 app = typer.Typer(
@@ -20,6 +22,8 @@ app = typer.Typer(
 )
 app.command()(train)
 app.command()(gradcheck)
+app.command()(models)
+app.command()(summary)
 
 
 def _show_version(wanted: bool) -> None:

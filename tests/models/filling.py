@@ -14,7 +14,7 @@ exactly that batch's mean and unbiased variance in them. Were they left at 0 and
 activations would vanish, and its logits would be those of the last bias whatever the input.
 
 In very deep networks some parameters are damped to a quarter (`Reference.damped`): the last weights of the
-residual branches. Undamped, a hundred random branches amplify any rounding error: PyTorch's own float32 logits
+residual branches. Undamped, a hundred random branches amplify rounding errors: PyTorch's own float32 logits
 of ResNet-101 are then off by 1e-4.
 
 The bits are those of a Philox generator keyed by a hash of the name, which NumPy promises to keep; the normal

@@ -1,0 +1,54 @@
+"""`minidnn models`: the architectures, what they cost and what they were checked against."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def models(
+    pattern: Annotated[
+        str | None,
+        typer.Argument(metavar="[PART]", help="Only names with this in them.", show_default="all"),
+    ] = None,
+) -> None:
+    """List the models: size, cost, the reference each was checked against and the worst error seen.
+
+    Mult-adds are for one image of the size the model was designed for. The error is the largest relative one
+    of float64 logits and gradients, in evaluation and training mode.
+    """
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from models.published import PUBLISHED
+    from models.registry import entry, names
+    from models.summary import short
+    from models.verification import verifications
+
+    chosen = [name for name in names() if pattern is None or pattern in name]
+    if not chosen:
+        raise ValueError(f"no model has {pattern!r} in its name")
+    table = Table("name", "year", "paper", "image")
+    for column in ("parameters", "mult-adds"):
+        table.add_column(column, justify="right")
+    table.add_column("checked against")
+    table.add_column("worst error", justify="right")
+    checked = verifications()
+    for name in chosen:
+        published, row = PUBLISHED.get(name), checked.get(name)
+        table.add_row(
+            name,
+            str(published.paper.year) if published else "-",
+            escape(published.paper.title) if published else "-",
+            "x".join(map(str, entry(name).input_shape)),
+            f"{row.parameters:,}" if row else "-",
+            short(row.mult_adds) if row else "-",
+            escape(row.reference) if row else "nothing yet",
+            f"{row.worst_error:.1e}" if row else "-",
+        )
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, 260)
+    console.print(table)
