@@ -37,11 +37,11 @@ def train(
     seed: Annotated[int, typer.Option(min=0, help="Of the initial weights and the shuffling.")] = 0,
     activation: Annotated[
         str | None,
-        typer.Option(help="lenet5: tanh or relu.", show_default="tanh, as published"),
+        typer.Option(help="lenet5: tanh, scaled_tanh, relu or sigmoid.", show_default="tanh, as published"),
     ] = None,
     pooling: Annotated[
         str | None,
-        typer.Option(help="lenet5: average or max.", show_default="average, as published"),
+        typer.Option(help="lenet5: average, trained or max.", show_default="average, as published"),
     ] = None,
     checkpoint: Annotated[
         Path | None,

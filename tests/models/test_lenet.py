@@ -9,7 +9,9 @@ import pytest
 
 import models
 from minidnn import Tensor, manual_seed
-from minidnn.functional import cross_entropy
+from minidnn.functional import avg_pool2d, cross_entropy
+from minidnn.nn import Identity
+from models.lenet import C3_CONNECTIONS, ScaledTanh, Subsampling, TableConv2d
 
 
 def test_parameters_are_the_papers() -> None:
@@ -69,3 +71,52 @@ def test_outputs_and_gradients_equal_torchs(activation: str, pooling: str) -> No
 def test_colour_images_and_other_classes() -> None:
     model = models.lenet5(num_classes=3, in_channels=3)
     assert model(Tensor(np.zeros((2, 3, 32, 32), np.float32))).shape == (2, 3)
+
+
+def test_the_published_form_has_the_papers_60000_parameters() -> None:
+    by_layer = {
+        name: sum(parameter.data.size for parameter in layer.parameters())
+        for name, layer in models.lenet5_paper().named_children()
+    }
+    published = {"c1": 156, "s2": 12, "c3": 1516, "s4": 32, "c5": 48120, "f6": 10164}
+    assert {name: by_layer[name] for name in published} == published
+    assert sum(published.values()) == 60_000
+
+
+def test_scaled_tanh_keeps_one() -> None:
+    y = ScaledTanh()(Tensor(np.array([-1.0, 0.0, 1.0, 100.0]))).numpy()
+    np.testing.assert_allclose(y, [-1, 0, 1, 1.7159], atol=1e-5)
+
+
+def test_subsampling_begins_as_an_average() -> None:
+    x = np.random.default_rng(2).standard_normal((2, 3, 4, 6))
+    layer = Subsampling(3, Identity()).double()
+    np.testing.assert_allclose(layer(Tensor(x)).numpy(), avg_pool2d(x, 2).numpy(), rtol=1e-12)
+
+
+def test_maps_see_only_what_the_table_connects() -> None:
+    layer = TableConv2d(6, C3_CONNECTIONS, 5).double()
+    for seen in range(6):
+        x = np.zeros((1, 6, 5, 5))
+        x[:, seen] = 1
+        moved = (layer(Tensor(x)) - layer(Tensor(0 * x))).numpy().ravel() != 0
+        assert set(np.flatnonzero(moved)) == {o for o, row in enumerate(C3_CONNECTIONS) if seen in row}
+
+
+@pytest.mark.parametrize(("name", "features"), [("lenet_dlib", 784), ("lenet_d2l", 400)])
+def test_features_reach_the_fully_connected_layers(name: str, features: int) -> None:
+    model = models.create(name, num_classes=3, in_channels=2)
+    assert model.fc1.in_features == features
+    assert model(Tensor(np.zeros((2, 2, 28, 28), np.float32))).shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("lenet5", {"connections": "some"}, "connections must be full or table, got 'some'"),
+        ("lenet_d2l", {"pooling": "trained"}, "pooling must be max or average, got 'trained'"),
+    ],
+)
+def test_refuses(name: str, arguments: dict[str, str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        models.create(name, **arguments)

@@ -28,6 +28,7 @@ def test_bound_arguments_fill_in_the_defaults() -> None:
         "in_channels": 1,
         "activation": "tanh",
         "pooling": "max",
+        "connections": "full",
     }
 
 
@@ -42,8 +43,13 @@ def test_bound_arguments_fill_in_the_defaults() -> None:
             TypeError,
             "lenet5 has no argument 'depth'; it has: num_classes, in_channels",
         ),
-        ("lenet5", {"activation": "gelu"}, ValueError, "activation must be tanh or relu, got 'gelu'"),
-        ("lenet5", {"pooling": "min"}, ValueError, "pooling must be average or max, got 'min'"),
+        (
+            "lenet5",
+            {"activation": "gelu"},
+            ValueError,
+            "activation must be tanh or scaled_tanh or relu or sigmoid, got 'gelu'",
+        ),
+        ("lenet5", {"pooling": "min"}, ValueError, "pooling must be average or max or trained, got 'min'"),
     ],
 )
 def test_refuses(name: str, arguments: dict[str, object], error: type[Exception], message: str) -> None:

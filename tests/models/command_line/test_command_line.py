@@ -48,8 +48,11 @@ def test_version() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("train", "lenet"), "minidnn: unknown model 'lenet'; did you mean lenet5?"),
-        (("train", "lenet5", "--activation", "gelu"), "minidnn: activation must be tanh or relu, got 'gelu'"),
+        (("train", "lenet"), "minidnn: unknown model 'lenet'; did you mean lenet5 or alexnet or lenet_d2l?"),
+        (
+            ("train", "lenet5", "--activation", "gelu"),
+            "minidnn: activation must be tanh or scaled_tanh or relu or sigmoid, got 'gelu'",
+        ),
         (("train", "lenet5", "--data", "nowhere"), "minidnn: nowhere does not exist"),
         (("train", "lenet5", "--lr", "-1"), "minidnn: lr must be at least 0, got -1.0"),
         (("train", "lenet5", "--lr", "nan"), "minidnn: lr must be finite, got nan"),
