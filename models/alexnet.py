@@ -13,6 +13,8 @@ Deviations:
   classes.
 - The paper sums the squares of five neighbouring maps times alpha = 1e-4; `LocalResponseNorm`, like
   PyTorch's, takes their mean, so alpha is 5e-4 here.
+- Response normalisation looks across the border between the two groups; which maps were neighbours on the two
+  GPUs, the paper leaves open.
 """
 
 from __future__ import annotations
