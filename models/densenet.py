@@ -7,8 +7,8 @@ Deviations, those of torchvision and of the authors' code:
 - One more batch norm and relu stand before the last pooling, and a batch norm and relu behind the first
   convolution; table 1 does not show them.
 - DenseNet-161, with growth 48 and 96 channels in the stem, is the authors' released model; the paper names it
-  only as "DenseNet-161 (k = 48)". DenseNet-264 is in the paper's table and not in torchvision; the layers listed
-  there add up to 265.
+  only as "DenseNet-161 (k = 48)". DenseNet-264 is in the paper's table and not in torchvision; its
+  layers there add up to 265.
 - dropout is 0 by default; the paper takes 0.2 where it trains without augmentation.
 """
 

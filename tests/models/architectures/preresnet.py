@@ -90,7 +90,7 @@ REFERENCES = [
         shape=(2, 3, 9, 8),
         training_shape=(2, 3, 8, 9),
         slow=name == "preresnet1001",
-        damped="branch.conv3.weight" if name == "preresnet1001" else "",
+        damped="branch.conv3.weight" if bottleneck else "",
         stages=STAGES[:3],
     )
     for name, (n, bottleneck, parameters) in CIFAR.items()
