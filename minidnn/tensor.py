@@ -458,7 +458,8 @@ def _as_array(value: Any, name: str = "array") -> Array:
             raise ValueError(
                 f"{name} must hold numbers, in rows of one length if nested, got {shown(value)}"
             ) from None
-        array = np.asarray(array, dtype=_DEFAULT_DTYPES.get(array.dtype.kind))
+        with np.errstate(over="ignore"):  # a number beyond float32 is infinite there
+            array = np.asarray(array, dtype=_DEFAULT_DTYPES.get(array.dtype.kind))
     if array.dtype.kind not in "fiubc":
         raise TypeError(f"{name} must hold numbers, got {shown(value)} of dtype {array.dtype}")
     return array

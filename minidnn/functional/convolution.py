@@ -159,6 +159,8 @@ def conv2d(
     x, weight = as_tensor(x), as_tensor(weight, name="weight")
     check_rank("x", x.data, 3, 4)
     check_rank("weight", weight.data, 4)
+    if 0 in weight.shape:
+        raise ValueError(f"weight must not be empty, got shape {weight.shape}")
     window = convolution_window(weight.shape[2:], stride, padding, dilation)
     groups = check_integer("groups", groups, minimum=1)
     depthwise = 1 < groups == x.shape[-3] and weight.shape[1] == 1 and weight.shape[0] % groups == 0
@@ -208,6 +210,8 @@ def conv_transpose2d(
     x, weight = as_tensor(x), as_tensor(weight, name="weight")
     check_rank("x", x.data, 3, 4)
     check_rank("weight", weight.data, 4)
+    if 0 in weight.shape:
+        raise ValueError(f"weight must not be empty, got shape {weight.shape}")
     window = Window.of(weight.shape[2:], stride, padding, dilation)
     extra = pair("output_padding", output_padding, minimum=0)
     return _on_batch(ConvTranspose2d(window, groups, extra), x, weight, bias)

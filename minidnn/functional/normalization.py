@@ -129,6 +129,7 @@ def batch_norm(
 
     Source: Ioffe and Szegedy, "Batch Normalization", ICML 2015, algorithms 1 and 2.
     """
+    x = as_tensor(x)
     mean, var = _given("running_mean", running_mean), _given("running_var", running_var)
     weight, bias = _given("weight", weight), _given("bias", bias)
     check_number("momentum", momentum)
@@ -167,4 +168,4 @@ def local_response_norm(x: Any, size: int, alpha: float = 1e-4, beta: float = 0.
     Source: Krizhevsky, Sutskever and Hinton, "ImageNet Classification with Deep Convolutional Neural
     Networks", NIPS 2012, section 3.3.
     """
-    return apply(LocalResponseNorm(size, alpha, beta, k), x)
+    return apply(LocalResponseNorm(size, alpha, beta, k), as_tensor(x))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kernels.array import check_integer
+from kernels.array import check_flag, check_integer
 from kernels.window import Window, pair
 from minidnn import init
 from minidnn.functional.locally_connected import locally_connected2d
@@ -62,7 +62,11 @@ class LocallyConnected2d(Module):
         positions = self.window.output_size(self.input_size)
         filters = (self.out_channels, self.in_channels, *self.window.kernel)
         self.weight = Parameter(np.zeros((*positions, *filters), np.float32))
-        offsets = Parameter(np.zeros((self.out_channels, *positions), np.float32)) if bias else None
+        offsets = (
+            Parameter(np.zeros((self.out_channels, *positions), np.float32))
+            if check_flag("bias", bias)
+            else None
+        )
         self.register_parameter("bias", offsets)
         self.reset_parameters()
 

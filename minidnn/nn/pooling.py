@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from kernels.window import pair
 from minidnn.functional.pooling import (
     adaptive_avg_pool2d,
     adaptive_max_pool2d,
@@ -173,9 +174,9 @@ class MaxUnpool2d(Module):
         padding: int | Sequence[int] = 0,
     ) -> None:
         super().__init__()
-        self.kernel_size = kernel_size
-        self.stride = kernel_size if stride is None else stride
-        self.padding = padding
+        self.kernel_size = pair("kernel_size", kernel_size, minimum=1)
+        self.stride = self.kernel_size if stride is None else pair("stride", stride, minimum=1)
+        self.padding = pair("padding", padding, minimum=0)
 
     def forward(self, x: Any, indices: Any, output_size: Sequence[int] | None = None) -> Tensor:
         """Return the planes; `output_size` (H, W) decides where several sizes pool to x's."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
-from kernels.array import Array, check_number
+from kernels.array import Array, check_flag, check_number, shown
 from kernels.optimizer_step import adam_step, adamw_step
 from minidnn.optim.optimizer import Optimizer, zeros_like
 
@@ -47,9 +47,10 @@ class Adam(Optimizer):
     def _check_group(self, group: dict[str, Any]) -> None:
         for name in ("lr", "eps", "weight_decay"):
             check_number(name, group[name], minimum=0)
+        check_flag("amsgrad", group["amsgrad"])
         betas = group["betas"]
         if not isinstance(betas, list | tuple) or len(betas) != 2:
-            raise TypeError(f"betas must be two numbers, got {betas!r}")
+            raise TypeError(f"betas must be two numbers, got {shown(betas)}")
         for position, beta in enumerate(betas):
             check_number(f"betas[{position}]", beta, minimum=0, below=1)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kernels.array import Array
+from kernels.array import Array, shown
 from minidnn.autograd import enable_grad
 from minidnn.tensor import Tensor, as_tensor
 
@@ -35,7 +35,7 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[Tensor, dict[str, Any]] = {}
-        if isinstance(params, Tensor | Mapping) or not isinstance(params, Iterable):
+        if isinstance(params, Tensor | Mapping | np.ndarray) or not isinstance(params, Iterable):
             raise TypeError(f"params must be an iterable of tensors or groups, got {type(params).__name__}")
         given = list(params)
         if not given:
@@ -47,8 +47,10 @@ class Optimizer:
     def add_param_group(self, param_group: Mapping[str, Any]) -> None:
         """Add a group {"params": tensors, option: value, ...}; options left out take their defaults."""
         if not isinstance(param_group, Mapping) or "params" not in param_group:
-            raise TypeError(f"param_group must be a mapping with the key 'params', got {param_group!r}")
+            raise TypeError(f"param_group must be a mapping with the key 'params', got {shown(param_group)}")
         params = param_group["params"]
+        if not isinstance(params, Iterable) or isinstance(params, np.ndarray):
+            raise TypeError(f"params must be a tensor or an iterable of tensors, got {shown(params)}")
         tensors = [params] if isinstance(params, Tensor) else list(params)
         unknown = [name for name in param_group if name not in {"params", "initial_lr", *self.defaults}]
         if unknown:

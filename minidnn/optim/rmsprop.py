@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from kernels.array import Array, check_number
+from kernels.array import Array, check_flag, check_number
 from kernels.optimizer_step import rmsprop_step
 from minidnn.optim.optimizer import Optimizer, zeros_like
 
@@ -46,6 +46,7 @@ class RMSprop(Optimizer):
     def _check_group(self, group: dict[str, Any]) -> None:
         for name in ("lr", "alpha", "eps", "weight_decay", "momentum"):
             check_number(name, group[name], minimum=0)
+        check_flag("centered", group["centered"])
 
     def _update(
         self, parameter: Array, gradient: Array, state: dict[str, Any], group: dict[str, Any]

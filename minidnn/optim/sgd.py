@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from kernels.array import Array, check_number
+from kernels.array import Array, check_flag, check_number
 from kernels.optimizer_step import sgd_step
 from minidnn.optim.optimizer import Optimizer, zeros_like
 
@@ -45,7 +45,7 @@ class SGD(Optimizer):
         for name in ("lr", "momentum", "weight_decay"):
             check_number(name, group[name], minimum=0)
         check_number("dampening", group["dampening"])
-        if group["nesterov"] and (group["momentum"] == 0 or group["dampening"] != 0):
+        if check_flag("nesterov", group["nesterov"]) and (group["momentum"] == 0 or group["dampening"] != 0):
             raise ValueError(
                 "nesterov needs a momentum above 0 and a dampening of 0, "
                 f"got {group['momentum']} and {group['dampening']}"

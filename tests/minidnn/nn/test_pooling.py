@@ -23,7 +23,7 @@ from tests.kernels.sample import Draw
         (nn.AvgPool2d(2), "AvgPool2d(kernel_size=2, stride=2, padding=0)"),
         (nn.AdaptiveAvgPool2d((1, None)), "AdaptiveAvgPool2d(output_size=(1, None))"),
         (nn.AdaptiveMaxPool2d(5), "AdaptiveMaxPool2d(output_size=5)"),
-        (nn.MaxUnpool2d(2), "MaxUnpool2d(kernel_size=2, stride=2, padding=0)"),
+        (nn.MaxUnpool2d(2), "MaxUnpool2d(kernel_size=(2, 2), stride=(2, 2), padding=(0, 0))"),
     ],
 )
 def test_repr(module: nn.Module, text: str) -> None:
