@@ -30,24 +30,30 @@ def make_divisible(channels: float, divisor: int = 8) -> int:
 
 
 class SameConv2d(Conv2d):
-    """A convolution without bias in TensorFlow's "same" padding, which depends on the size of the map.
+    """A convolution in TensorFlow's "same" padding, which depends on the size of the map.
 
     The output has ceil(H / stride) rows; where the zeros cannot be shared evenly the last side gets one
     more, so at stride 2 the windows of an even map start one pixel later than with PyTorch's padding.
 
-    Args: as `Conv2d`'s.
+    Args: as `Conv2d`'s, but that there is no bias unless one is asked for.
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, groups: int = 1
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        groups: int = 1,
+        bias: bool = False,
     ) -> None:
-        super().__init__(in_channels, out_channels, kernel_size, stride, groups=groups, bias=False)
+        super().__init__(in_channels, out_channels, kernel_size, stride, groups=groups, bias=bias)
 
     def forward(self, x: Any) -> Tensor:
         """Pad (N, C, H, W) according to H and W, and convolve."""
         height, width = x.shape[-2:]
         padding = strided_same_padding((height, width), self.kernel_size, self.stride, self.dilation)
-        return conv2d(x, self.weight, stride=self.stride, padding=padding, groups=self.groups)
+        return conv2d(x, self.weight, self.bias, self.stride, padding, groups=self.groups)
 
     def extra_repr(self) -> str:
         """As Conv2d's, and the padding."""

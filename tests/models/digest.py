@@ -24,6 +24,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -222,7 +223,8 @@ class Theirs(Network):
         ]
         if not held:
             raise ValueError(f"the reference has no module for stage {stage!r}")
-        common = [parts[0] for parts in zip(*held, strict=False) if len(set(parts)) == 1]
+        alike = takewhile(lambda parts: len(set(parts)) == 1, zip(*held, strict=False))
+        common = [parts[0] for parts in alike]
         depth = min(len(common), min(map(len, held)) - 1)
         return ".".join(common[:depth])
 
