@@ -50,16 +50,17 @@ class DenseLayer(Module):
     def __init__(self, in_channels: int, growth_rate: int, dropout: float) -> None:
         super().__init__()
         self.norm1 = BatchNorm2d(in_channels)
+        self.relu1 = ReLU()
         self.conv1 = Conv2d(in_channels, BOTTLENECK * growth_rate, 1, bias=False)
         self.norm2 = BatchNorm2d(BOTTLENECK * growth_rate)
+        self.relu2 = ReLU()
         self.conv2 = Conv2d(BOTTLENECK * growth_rate, growth_rate, 3, padding=1, bias=False)
-        self.relu = ReLU()
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the k new channels."""
-        y = self.conv1(self.relu(self.norm1(x)))  # (N, 4k, H, W)
-        y = self.conv2(self.relu(self.norm2(y)))  # (N, k, H, W)
+        y = self.conv1(self.relu1(self.norm1(x)))  # (N, 4k, H, W)
+        y = self.conv2(self.relu2(self.norm2(y)))  # (N, k, H, W)
         new: Tensor = self.dropout(y)
         return new
 
