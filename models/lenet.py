@@ -207,9 +207,9 @@ class LeNet28(Module):
 
         layer    maps or units   kernel   size dlib (d2l)    parameters dlib (d2l), 1 channel, 10 classes
         conv1    6               5x5      28x28              156
-        pool     6               2x2      14x14
+        pool1    6               2x2      14x14
         conv2    16              5x5      14x14 (10x10)      2,416
-        pool     16              2x2      7x7 (5x5)
+        pool2    16              2x2      7x7 (5x5)
         fc1      120                                         94,200 (48,120)
         fc2      84                                          10,164
         fc3      10                                          850
@@ -233,9 +233,11 @@ class LeNet28(Module):
     ) -> None:
         super().__init__()
         self.activation = choose("activation", activation, ACTIVATIONS)()
-        self.pool = choose("pooling", pooling, {"max": MaxPool2d, "average": AvgPool2d})(2)
+        pool = choose("pooling", pooling, {"max": MaxPool2d, "average": AvgPool2d})
         self.conv1 = Conv2d(in_channels, 6, 5, padding=2)
+        self.pool1 = pool(2)
         self.conv2 = Conv2d(6, 16, 5, padding=padding)
+        self.pool2 = pool(2)
         side = (14 + 2 * padding - 4) // 2
         self.fc1 = Linear(16 * side * side, 120)
         self.fc2 = Linear(120, 84)
@@ -243,8 +245,8 @@ class LeNet28(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return one score per class."""
-        x = self.pool(self.activation(self.conv1(x)))  # (N, 6, 14, 14)
-        x = self.pool(self.activation(self.conv2(x)))  # (N, 16, 7, 7) or (N, 16, 5, 5)
+        x = self.pool1(self.activation(self.conv1(x)))  # (N, 6, 14, 14)
+        x = self.pool2(self.activation(self.conv2(x)))  # (N, 16, 7, 7) or (N, 16, 5, 5)
         x = self.activation(self.fc1(x.flatten(1)))  # (N, 120)
         scores: Tensor = self.fc3(self.activation(self.fc2(x)))  # (N, num_classes)
         return scores
