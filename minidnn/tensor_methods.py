@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels import comparison, elementwise, indexing, reduction
-from kernels.array import Array, check_integer, shown
-from kernels.operands import normalize_axis
+from kernels.array import Array, check_flag, check_integer, check_number, shown
+from kernels.operands import check_broadcast, normalize_axis
 from minidnn import autograd
 from minidnn.autograd import Function
 from minidnn.operators import arithmetic
@@ -351,7 +351,8 @@ class TensorMethods:
         self._check_floating("var")
         axes = reduction.normalize_axes(_axes(dim), self._array.ndim)
         count = math.prod(self._array.shape[axis] for axis in axes)
-        divisor = max(count - (int(unbiased) if correction is None else correction), 0)
+        less = int(check_flag("unbiased", unbiased)) if correction is None else correction
+        divisor = max(count - check_number("correction", less), 0)
         centred = self - self.mean(dim, keepdim=True)
         return (
             (centred * centred).sum(dim, keepdim) / float(divisor),
@@ -410,21 +411,21 @@ class TensorMethods:
 
     def argmax(self, dim: int | None = None, keepdim: bool = False) -> Self:
         """Return the index of the largest along dim (None: of the flattened tensor), the first of equals."""
-        return self._plain(reduction.argmax(self._array, dim, keepdim))
+        return self._plain(reduction.argmax(self._array, dim, check_flag("keepdim", keepdim)))
 
     def argmin(self, dim: int | None = None, keepdim: bool = False) -> Self:
         """Return the index of the smallest along dim (None: of the flattened tensor), the first of equals."""
-        return self._plain(reduction.argmin(self._array, dim, keepdim))
+        return self._plain(reduction.argmin(self._array, dim, check_flag("keepdim", keepdim)))
 
     def any(self, dim: Dim = None, keepdim: bool = False) -> Self:
         """Return whether any element over dim is not 0."""
         truth = elementwise.cast(self._array, np.bool_)
-        return self._plain(reduction.reduce_any(truth, _axes(dim), keepdim))
+        return self._plain(reduction.reduce_any(truth, _axes(dim), check_flag("keepdim", keepdim)))
 
     def all(self, dim: Dim = None, keepdim: bool = False) -> Self:
         """Return whether no element over dim is 0."""
         truth = elementwise.cast(self._array, np.bool_)
-        return self._plain(reduction.reduce_all(truth, _axes(dim), keepdim))
+        return self._plain(reduction.reduce_all(truth, _axes(dim), check_flag("keepdim", keepdim)))
 
     def cumsum(self, dim: int) -> Self:
         """Return the running sums along dim."""
@@ -452,7 +453,12 @@ class TensorMethods:
 
     def unflatten(self, dim: int, sizes: Sequence[int]) -> Self:
         """Return the tensor with one axis made several of the given sizes (one may be -1)."""
-        axis, lengths, known = self._axis("dim", dim), self._array.shape, list(sizes)
+        if not isinstance(sizes, Sequence) or not self._array.ndim:
+            raise ValueError(
+                f"sizes must be several lengths for one axis of x, got {shown(sizes)} for {self._array.shape}"
+            )
+        axis, lengths = self._axis("dim", dim), self._array.shape
+        known = [check_integer("sizes", size, minimum=-1) for size in sizes]
         if known.count(-1) == 1:
             rest = math.prod(size for size in known if size != -1)
             known[known.index(-1)] = lengths[axis] // rest if rest else 0
@@ -514,7 +520,7 @@ class TensorMethods:
 
     def expand_as(self, other: Any) -> Self:
         """Return the tensor stretched to other's shape."""
-        return self.expand(*other.shape)
+        return self.expand(*np.shape(_raw(other)))
 
     def broadcast_to(self, *shape: Any) -> Self:
         """Return the tensor stretched to shape."""
@@ -586,6 +592,7 @@ class TensorMethods:
     # ---- indexing ------------------------------------------------------------------------------
 
     def __getitem__(self, key: Any) -> Self:
+        """Index as in PyTorch, with two differences: slices may run backwards, uint8 arrays are no masks."""
         basic, advanced = places.split_key(_parts(key), self._array.shape)
         if not advanced:
             return self._apply(places.Slice(basic), self)
@@ -628,8 +635,12 @@ class TensorMethods:
         return self[(*((slice(None),) * self._axis("dim", dim)), chosen)]
 
     def masked_select(self, mask: Any) -> Self:
-        """Return the elements where the mask (bool, of self's shape) holds, as a vector."""
-        return self[mask]
+        """Return the elements where the mask (bool) holds, as a vector; the two broadcast."""
+        chosen = np.asarray(_raw(mask))
+        if chosen.dtype != np.bool_:
+            raise TypeError(f"mask must be bool, got {chosen.dtype}")
+        shape = check_broadcast(x=self._array, mask=chosen)
+        return self.expand(shape).reshape(-1)[np.broadcast_to(chosen, shape).reshape(-1)]
 
     def nonzero(self) -> Self:
         """Return the places of the elements that are not 0, one row of indices each."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from kernels.array import Array
+from kernels.array import Array, shown
 from kernels.indexing import (
     gather_backward,
     gather_forward,
@@ -167,13 +167,15 @@ def _as_part(part: Any) -> Any:
     if part is None or part is Ellipsis or isinstance(part, slice):
         return part
     if isinstance(part, int | np.integer) and not isinstance(part, bool):
+        if abs(int(part)) >= 2**63:
+            raise IndexError(f"an index must be within 64 bits, got {shown(part)}")
         return int(part)
     array = np.asarray(part, np.int64 if isinstance(part, list | tuple) and not part else None)
     if array.dtype == np.bool_ and array.ndim:
         return array
     if array.dtype.kind in "iu":
         return int(array) if array.ndim == 0 else array.astype(np.int64)
-    raise TypeError(f"an index must be an integer, slice, None, ..., integers or a mask, got {part!r}")
+    raise TypeError(f"an index must be an integer, slice, None, ..., integers or a mask, got {shown(part)}")
 
 
 def _axes_taken(part: Any) -> int:

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from kernels import comparison, elementwise, reduction
-from kernels.array import Array
+from kernels.array import Array, check_flag
 from kernels.elementwise import cast, divide, multiply, where
 from kernels.indexing import gather_backward, gather_forward
 from kernels.reduction import normalize_axes, reduce_sum
@@ -24,7 +24,7 @@ class _Reduction(Function):
     """What reductions share: which axes they run over, and how a result spreads back."""
 
     def __init__(self, axes: Axes = None, keepdims: bool = False) -> None:
-        self.axes, self.keepdims = axes, keepdims
+        self.axes, self.keepdims = axes, check_flag("keepdim", keepdims)
 
     def spread(self, result: Array) -> Array:
         """A result (or its gradient) as a view of shape x_kept, 1 along the axes."""
@@ -110,7 +110,7 @@ class Extreme(Function):
     """
 
     def __init__(self, axis: int, keepdims: bool, largest: bool) -> None:
-        self.axis, self.keepdims, self.largest = axis, keepdims, largest
+        self.axis, self.keepdims, self.largest = axis, check_flag("keepdim", keepdims), largest
 
     def forward(self, x: Array) -> tuple[Array, Array]:
         search = reduction.argmax if self.largest else reduction.argmin

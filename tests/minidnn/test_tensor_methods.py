@@ -82,3 +82,21 @@ TWO = Tensor(np.ones(2))
 def test_bad_input(call: Callable[[], Any], error: type, message: str) -> None:
     with pytest.raises(error, match=re.escape(message)):
         call()
+
+
+def test_masked_select_takes_masks_only_and_broadcasts() -> None:
+    x = minidnn.Tensor(np.arange(6.0).reshape(2, 3), requires_grad=True)
+    chosen = x.masked_select(np.array([True, False, True]))
+    assert np.array_equal(chosen.detach().numpy(), [0, 2, 3, 5])
+    chosen.backward(np.array([1.0, 2.0, 3.0, 4.0]))
+    assert np.array_equal(x.grad.numpy(), [[1, 0, 2], [3, 0, 4]])
+    with pytest.raises(TypeError, match="mask must be bool, got int64"):
+        x.masked_select(np.array([0, 1]))
+    with pytest.raises(ValueError, match="do not broadcast"):
+        x.masked_select(np.array([True, False]))
+
+
+@pytest.mark.parametrize("name", ["sum", "mean", "amax", "any", "argmax", "var"])
+def test_keepdim_is_a_flag(name: str) -> None:
+    with pytest.raises(TypeError, match="keepdim must be True or False, got 'yes'"):
+        getattr(minidnn.Tensor(np.ones((2, 3))), name)(0, keepdim="yes")
