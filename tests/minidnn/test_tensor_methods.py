@@ -85,7 +85,7 @@ def test_bad_input(call: Callable[[], Any], error: type, message: str) -> None:
 
 
 def test_masked_select_takes_masks_only_and_broadcasts() -> None:
-    x = minidnn.Tensor(np.arange(6.0).reshape(2, 3), requires_grad=True)
+    x = Tensor(np.arange(6.0).reshape(2, 3), requires_grad=True)
     chosen = x.masked_select(np.array([True, False, True]))
     assert np.array_equal(chosen.detach().numpy(), [0, 2, 3, 5])
     chosen.backward(np.array([1.0, 2.0, 3.0, 4.0]))
@@ -99,4 +99,4 @@ def test_masked_select_takes_masks_only_and_broadcasts() -> None:
 @pytest.mark.parametrize("name", ["sum", "mean", "amax", "any", "argmax", "var"])
 def test_keepdim_is_a_flag(name: str) -> None:
     with pytest.raises(TypeError, match="keepdim must be True or False, got 'yes'"):
-        getattr(minidnn.Tensor(np.ones((2, 3))), name)(0, keepdim="yes")
+        getattr(Tensor(np.ones((2, 3))), name)(0, keepdim="yes")
