@@ -287,10 +287,9 @@ def key_from_pytorchcv(key: str) -> str:
     Raises:
         ValueError: a key that the network does not have.
     """
-    first, _, rest = key.partition(".")
-    if first == "output":
-        layer, _, rest = rest.partition(".")
-        return f"{HEAD_OF_PYTORCHCV[layer]}.{rest}"
+    if found := re.fullmatch(r"output\.(fc1|bn|fc2)\.(.+)", key):
+        return f"{HEAD_OF_PYTORCHCV[found[1]]}.{found[2]}"
+    rest = key.removeprefix("features.")
     if found := re.fullmatch(r"init_block\.conv([1-6])\.(.+)", rest):
         return f"{STEM_OF_PYTORCHCV[int(found[1]) - 1]}.{found[2]}"
     # The one sequence of a single convolution, which here is that convolution.
