@@ -28,7 +28,7 @@ def full(
         ValueError: a negative length.
         TypeError: a length that is not an integer.
     """
-    wanted = as_tensor(fill_value).dtype if dtype is None else dtype
+    wanted = as_tensor(fill_value, name="fill_value").dtype if dtype is None else dtype
     return Tensor(creation.full(size, fill_value, wanted), requires_grad)
 
 

@@ -80,7 +80,7 @@ def test_random_draws_follow_the_seed() -> None:
         (lambda: minidnn.zeros(2, -1), ValueError, "size must be at least 0, got -1"),
         (lambda: minidnn.ones(2.5), TypeError, "size must be an integer, got 2.5"),
         (lambda: minidnn.randn(-1), ValueError, "size must be at least 0, got -1"),
-        (lambda: minidnn.full((2,), "text"), TypeError, "array must hold numbers, got str"),
+        (lambda: minidnn.full((2,), "text"), TypeError, "fill_value must hold numbers, got 'text'"),
         (lambda: minidnn.arange(0, 5, 0), ValueError, "step must not be 0"),
         (lambda: minidnn.arange(0, 5, -1), ValueError, "step -1 leads away from 5, starting at 0"),
         (lambda: minidnn.eye(-1), ValueError, "n must be at least 0, got -1"),
