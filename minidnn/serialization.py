@@ -140,7 +140,7 @@ def load_checkpoint(
             fit the model, the optimiser or the schedule.
     """
     checkpoint = load(path)
-    if not _is_checkpoint(checkpoint):
+    if not is_checkpoint(checkpoint):
         raise ValueError(f"{path} is not a checkpoint of a training run")
     _require_same_arguments(path, checkpoint["arguments"], arguments)
     if (schedule is None) != (checkpoint["schedule"] is None):
@@ -166,14 +166,15 @@ def set_checkpoint_aside(path: str | os.PathLike[str]) -> Path | None:
     path = Path(path)
     if not path.exists():
         return None
-    if not _is_checkpoint(load(path)):
+    if not is_checkpoint(load(path)):
         raise ValueError(
             f"{path} is not a checkpoint of a training run; choose another path for the checkpoint"
         )
     return path.replace(path.with_name(f"{path.name}.previous"))
 
 
-def _is_checkpoint(state: Any) -> bool:
+def is_checkpoint(state: Any) -> bool:
+    """Tell whether what `load` returned was written by `save_checkpoint`."""
     return isinstance(state, dict) and state.get("kind") == _CHECKPOINT
 
 

@@ -16,8 +16,9 @@ from minidnn.data.dataset import ArrayDataset, Dataset, Subset, stratified_indic
 from minidnn.data.digits import digits
 from minidnn.data.fingerprint import fingerprint
 from minidnn.data.idx import mnist, read_idx
-from minidnn.data.images import ImageFolder
+from minidnn.data.images import ImageFolder, open_image
 from minidnn.data.loader import DataLoader, collate
+from minidnn.data.preprocessing import Preprocessing
 from minidnn.data.recognize import Splits, open_dataset
 from minidnn.data.resize import FitImage, resize
 
@@ -27,6 +28,7 @@ __all__ = [
     "Dataset",
     "FitImage",
     "ImageFolder",
+    "Preprocessing",
     "RandomShift",
     "Splits",
     "Subset",
@@ -36,6 +38,7 @@ __all__ = [
     "fingerprint",
     "mnist",
     "open_dataset",
+    "open_image",
     "read_idx",
     "resize",
     "stratified_indices",

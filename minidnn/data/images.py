@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kernels.array import Array
 from minidnn.data.dataset import Transform
 from minidnn.data.resize import FitImage
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 MODES = {1: "L", 3: "RGB"}
@@ -89,7 +92,19 @@ def read_image(path: str | os.PathLike[str], channels: int = 3) -> Array:
     """Return an image file as float32 (channels, H, W) in [0, 1].
 
     Raises:
-        ValueError: the file is broken or no image.
+        OSError, ValueError, ImportError: as `open_image`.
+    """
+    pixels = np.asarray(open_image(path, channels))
+    planes = pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)  # (C, H, W)
+    return np.ascontiguousarray(planes, dtype=np.float32) / np.float32(255)
+
+
+def open_image(path: str | os.PathLike[str], channels: int = 3) -> Image:
+    """Return an image file as a decoded Pillow image, of 8-bit colours (3 channels) or grey values (1).
+
+    Raises:
+        OSError: the file cannot be opened.
+        ValueError: it is broken or no image.
         ImportError: Pillow is not installed.
     """
     try:
@@ -98,11 +113,9 @@ def read_image(path: str | os.PathLike[str], channels: int = 3) -> Array:
         raise ImportError('image files need Pillow; install it by: pip install "minidnn[images]"') from None
     try:
         with Image.open(path) as image:
-            pixels = np.asarray(image.convert(MODES[channels]))
-    except FileNotFoundError:
+            return image.convert(MODES[channels])
+    except (FileNotFoundError, IsADirectoryError, PermissionError):
         raise
     except Exception as error:
         # Pillow's decoders raise many kinds of errors on broken files.
         raise ValueError(f"{path} is no readable image: {error}") from None
-    planes = pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)  # (C, H, W)
-    return np.ascontiguousarray(planes, dtype=np.float32) / np.float32(255)

@@ -9,6 +9,7 @@ import typer
 
 from models.command_line.gradcheck import gradcheck
 from models.command_line.models import models
+from models.command_line.predict import predict
 from models.command_line.summary import summary
 from models.command_line.train import train
 
@@ -24,6 +25,7 @@ app.command()(train)
 app.command()(gradcheck)
 app.command()(models)
 app.command()(summary)
+app.command()(predict)
 
 
 def _show_version(wanted: bool) -> None:

@@ -1,0 +1,113 @@
+"""Models from files of weights: official ones, checkpoints of training, other programs' state dicts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from minidnn.nn import Module
+from minidnn.serialization import is_checkpoint, load
+from minidnn.tensor import Tensor
+from models.registry import bound_arguments, create
+
+# Where programs put the state dict in a checkpoint, and what data-parallel training puts before its names.
+PLACES = ("state_dict", "model_state_dict", "model")
+PARALLEL_PREFIX = "module."
+# A small file can hold a tensor that repeats its elements: no network is built for any number of classes.
+MOST_CLASSES = 100_000
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model with its weights.
+
+    Attributes:
+        network: in evaluation mode.
+        trained_here: whether the file is a checkpoint of `minidnn train`.
+    """
+
+    network: Module
+    trained_here: bool
+
+
+def load_model(name: str, path: str | os.PathLike[str]) -> Loaded:
+    """Build a model by its name with as many classes as the weights in `path` have, and load them.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: an unknown name, a file that `minidnn.load` refuses, that holds no state dict or a
+            checkpoint of another model, or weights that do not fit: the first differing names or shapes
+            are told.
+    """
+    bound_arguments(name)  # refuse an unknown name before the file is read
+    state = load(path)
+    trained_here = is_checkpoint(state)
+    arguments: dict[str, Any] = {}
+    if trained_here:
+        trained = state["arguments"]
+        if trained.get("model") != name:
+            raise ValueError(f"{path} is a checkpoint of {trained.get('model')}, not of {name}")
+        accepted = bound_arguments(name)
+        arguments = {key: value for key, value in trained.items() if key in accepted}
+    weights = _find_state_dict(state, path)
+    network = create(name, **arguments)
+    classes = _count_classes(network, weights, bound_arguments(name, **arguments).get("num_classes"))
+    if classes is not None:
+        network = create(name, **arguments, num_classes=classes)
+    _fill(network, weights, name, path)
+    return Loaded(network.eval(), trained_here)
+
+
+def _find_state_dict(state: Any, path: str | os.PathLike[str]) -> Mapping[str, Tensor]:
+    """The state dict in what was loaded."""
+    candidates = [state]
+    if isinstance(state, dict):
+        candidates += [state.get(place) for place in PLACES]
+    for candidate in candidates:
+        if isinstance(candidate, dict) and candidate and all(map(_is_entry, candidate.items())):
+            return _without_prefix(candidate)
+    raise ValueError(
+        f"{path} holds no state dict: no dictionary of tensors, nor one under {', '.join(PLACES)}"
+    )
+
+
+def _is_entry(item: tuple[Any, Any]) -> bool:
+    return isinstance(item[0], str) and isinstance(item[1], Tensor)
+
+
+def _without_prefix(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    if all(key.startswith(PARALLEL_PREFIX) for key in state):
+        return {key.removeprefix(PARALLEL_PREFIX): value for key, value in state.items()}
+    return state
+
+
+def _count_classes(network: Module, weights: Mapping[str, Tensor], classes: int | None) -> int | None:
+    """The number of classes of `weights` if it is another one than the network's and the only difference."""
+    shapes = {
+        key: (value.shape, weights[key].shape)
+        for key, value in network.state_dict().items()
+        if key in weights
+    }
+    differing = [(ours, theirs) for ours, theirs in shapes.values() if ours != theirs]
+    counts = {theirs[:1] for _, theirs in differing}
+    same_but_first = all(ours[:1] == (classes,) and ours[1:] == theirs[1:] for ours, theirs in differing)
+    if len(counts) != 1 or not same_but_first:
+        return None
+    ((count,),) = counts
+    return count if 0 < count <= MOST_CLASSES else None
+
+
+def _fill(network: Module, weights: Mapping[str, Tensor], name: str, path: str | os.PathLike[str]) -> None:
+    try:
+        missing, unexpected = network.load_state_dict(weights, strict=False)
+    except ValueError as error:
+        raise ValueError(f"{path} does not fit {name}: {error}") from None
+    parts = [
+        f"{verb} {keys[0]}{f' and {len(keys) - 1} more' if len(keys) > 1 else ''}"
+        for verb, keys in (("it lacks", missing), ("has unknown", unexpected))
+        if keys
+    ]
+    if parts:
+        raise ValueError(f"{path} does not fit {name}: {', '.join(parts)}")
