@@ -64,7 +64,7 @@ def read_torch_file(file: MappedFile) -> Any:
     """
     with _one_line_errors(file):
         value = _read_zip(file) if file.content[:4] == ZIP_START else _read_legacy(file)
-        _check_nesting(value)
+        _check_contents(value)
         return value
 
 
@@ -83,10 +83,12 @@ def _one_line_errors(file: MappedFile) -> Iterator[None]:
         raise ValueError(f"{file.path} is a damaged PyTorch file: {reason}") from None
 
 
-def _check_nesting(value: Any) -> None:
-    """Refuse what others would have to descend into for ever: containers in themselves, or too deep."""
+def _check_contents(value: Any) -> None:
+    """Refuse containers in themselves or too deep, which nobody can walk through, and bare types."""
     level = [value]
     for _ in range(DEEPEST_NESTING):
+        if any(isinstance(item, Constructor | Element) for item in level):
+            raise ValueError("it holds a type where a tensor, a container or a number is needed")
         inner = (item for container in level for item in _contents(container))
         level = list({id(item): item for item in inner}.values())
         if not level:

@@ -341,6 +341,8 @@ HOSTILE = {
         "attributes other than _metadata",
     ),
     "items over a tensor": (saved(tensor() + b"K\x00K\x01s"), "treats a Tensor as a dict|treats a Storage"),
+    "a constructor": (saved(b"ccollections\nOrderedDict\n"), "it holds a type where a tensor"),
+    "a dtype": (b"\x80\x02ctorch\nfloat32\n.", "it holds a type where a tensor"),
     "calls a dictionary": (saved(b"})R"), "it calls a value"),
     "calls a dtype": (saved(b"ctorch\nfloat32\n)R"), "it calls a value"),
     "an instance": (saved(b"(ios\nsystem\n"), "an instruction that no plain value needs"),
