@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import pytest
 
@@ -108,3 +109,11 @@ def test_mobilenet_widths_and_resolutions(width: float, resolution: int) -> None
 def test_vgg_convolutions_alone_are_what_the_residual_paper_counts() -> None:
     convolutions = sum(row.mult_adds for row in run("vgg16").walk() if row.kind == "Conv2d")
     assert rounds_to(convolutions, "15.3 G")
+
+
+def test_every_file_says_what_it_follows() -> None:
+    """The paper or source, and the table or figure, stand in the module's docstring."""
+    for name in models.names():
+        text = sys.modules[models.registry.entry(name).builder.__module__].__doc__ or ""
+        assert "Paper" in text or "Source" in text, name
+        assert "eviation" in text or name == "dlib_inception", name
