@@ -13,9 +13,9 @@ their running statistics are calibrated: one pass in training mode with momentum
 exactly that batch's mean and unbiased variance in them. Were they left at 0 and 1, a deep network's
 activations would vanish, and its logits would be those of the last bias whatever the input.
 
-In very deep networks some parameters are damped to a quarter (`Reference.damped`): the last weights of the
-residual branches. Undamped, a hundred random branches amplify rounding errors: PyTorch's own float32 logits
-of ResNet-101 are then off by 1e-4.
+In residual networks of bottlenecks some parameters are damped to a quarter (`Reference.damped`): the last
+weights of the branches. Undamped, a hundred random branches amplify rounding errors: PyTorch's own float32
+logits of ResNet-101 are then off by 1e-4.
 
 The bits are those of a Philox generator keyed by a hash of the name, which NumPy promises to keep; the normal
 numbers are sums of four 16-bit uniforms, made with integers and thus the same to the last bit everywhere.

@@ -77,7 +77,7 @@ REFERENCES = [
         training_shape=TRAINING_SHAPE,
         key=pytorchcv_key,
         slow=name in DEEP,
-        damped="branch.conv3.weight" if name in DEEP else "",
+        damped="branch.conv3.weight",
         stages=STAGES,
     )
     for name, parameters in IMAGENET.items()

@@ -10,6 +10,8 @@ from tests.models.reference import Reference, torchvision_models
 # The last map is 2x2, out of sides that do not halve evenly.
 SHAPE = (2, 3, 40, 33)
 TRAINING_SHAPE = (3, 3, 33, 64)
+# More values: statistics of few make a network without shortcuts amplify rounding errors in evaluation mode.
+PLAIN_TRAINING_SHAPE = (6, 3, 64, 65)
 STAGES = ("layer1", "layer2", "layer3", "layer4")
 
 PARAMETERS = {
@@ -53,7 +55,7 @@ REFERENCES = [
         shape=SHAPE,
         training_shape=TRAINING_SHAPE,
         slow=name in SLOW,
-        damped="bn3.weight" if name in SLOW else "",
+        damped="bn3.weight",
         stages=STAGES,
     )
     for name, parameters in PARAMETERS.items()
@@ -64,7 +66,7 @@ REFERENCES = [
         "torch.nn from He et al. 2015, table 1 and figure 3",
         parameters=parameters,
         shape=SHAPE,
-        training_shape=TRAINING_SHAPE,
+        training_shape=PLAIN_TRAINING_SHAPE,
         key=plain_key,
         stages=STAGES,
     )
