@@ -160,6 +160,8 @@ DEVIATIONS = [
     Deviation("inception_v4", "a missing ReLU", without("features.1.relu")),
     Deviation("inception_resnet_v1", "biased variance", biased_variance),
     Deviation("inception_resnet_v2", "a missing ReLU", without("conv2d_2b.relu")),
+    Deviation("inception_naive", "3x3 for the 5x5 branch", three_for_five("inception.branch3.conv")),
+    Deviation("inceptionnet_three_towers", "3x3 for 5x5", three_for_five("towers.tower2.1.conv")),
     Deviation("inceptionnet_with_heads", "symmetric padding", symmetric_padding),
     Deviation("resnet50", "stride on the wrong convolution", stride_on("layer2.0.conv2", "layer2.0.conv1")),
     Deviation("resnet18", "a missing ReLU", without("layer4.1.relu")),
