@@ -137,7 +137,8 @@ def from_keras(weights: Mapping[str, Array]) -> dict[str, Array]:
 
     Keras keeps a convolution's kernel as (KH, KW, in, out), a depthwise one's as (KH, KW, in, 1), and its
     classifier is a 1x1 convolution; the layers are conv1, conv_dw_1, conv_pw_1, ..., conv_preds, each with
-    its batch norm in the layer of the same name with _bn behind it.
+    its batch norm in the layer of the same name with _bn behind it. The depthwise variable is called kernel
+    or depthwise_kernel, depending on Keras's version.
 
     Raises:
         ValueError: a name that Keras's model does not have.
@@ -150,11 +151,12 @@ def from_keras(weights: Mapping[str, Array]) -> dict[str, Array]:
         layer = f"features.{found[2]}.0" if found[2] else f"features.{found[3]}.1"
         layer = {"conv1": "features.0", "conv_preds": "classifier"}.get(found[1], layer)
         position = 1 if found[4] or found[1] == "conv_preds" else 0
-        if found[5] == "depthwise_kernel":
+        is_kernel = KERAS_VARIABLES[found[5]] == "weight" and not found[4]
+        if is_kernel and found[2]:
             array = array.transpose(2, 3, 0, 1)  # (channels, 1, KH, KW)
-        elif found[5] == "kernel":
+        elif is_kernel:
             array = array.transpose(3, 2, 0, 1)  # (out, in, KH, KW)
-        if found[1] == "conv_preds" and found[5] == "kernel":
+        if is_kernel and found[1] == "conv_preds":
             array = array.reshape(array.shape[:2])  # (classes, channels)
         state[f"{layer}.{position}.{KERAS_VARIABLES[found[5]]}"] = array
     return state

@@ -6,8 +6,10 @@ from typing import Any
 
 from tests.models.reference import Reference, torchvision_models
 
-# Both sides become odd on the way; the last batch norm sees 2 * 3 * 2 = 12 values per channel.
+# Both sides become odd on the way. With few images in the calibrating batch some channels' variances come out
+# tiny, and the deep variants then amplify rounding errors: the last batch norm sees 8 * 3 * 2 = 48 values.
 SHAPE = (2, 3, 72, 56)
+TRAINING_SHAPE = (8, 3, 72, 56)
 PARAMETERS = {
     "b0": 5_288_548,
     "b1": 7_794_184,
@@ -32,8 +34,10 @@ def reference(variant: str) -> Reference:
         f"torchvision 0.28.0 {name}",
         parameters=PARAMETERS[variant],
         shape=SHAPE,
-        training_shape=SHAPE,
-        slow=variant not in ("b0", "b1"),
+        training_shape=TRAINING_SHAPE,
+        slow=variant != "b0",
+        script_only=variant in ("b5", "b6", "b7"),
+        damped="" if variant == "b0" else "block.3.1.weight",
         stages=tuple(f"features.{index}" for index in range(9)),
     )
 

@@ -1,6 +1,6 @@
 """MobileNet once more, in torch.nn, from table 1 of Howard et al. 2017.
 
-Padding, ReLU6 and batch norm's constant are those of the authors' TensorFlow code; test_mobilenet_v1.py
+Padding, ReLU6 and batch norm's constant are those of the authors' TensorFlow code; test_mobilenet.py
 compares this file's model with Keras's.
 """
 
