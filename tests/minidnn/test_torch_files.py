@@ -326,7 +326,10 @@ HOSTILE = {
     "missing storage": (saved(tensor(key="../../1")), "1' is missing|list of storages does not fit"),
     "key no text": (saved(tensor(key=0)), "a storage by no type, key and number"),
     "dtype as storage type": (saved(tensor(kind="collections\nOrderedDict")), "a storage by no type"),
-    "no storage": (saved(b"ctorch._utils\n_rebuild_tensor_v2\n(NK\x00))tR"), "not a storage|."),
+    "no storage": (
+        saved(b"ctorch._utils\n_rebuild_tensor_v2\n(NK\x00))tR"),
+        "a tensor's storage is not a storage|list of storages does not fit",
+    ),
     "nested lists": (saved(NESTED_LIST), "nested more than 64 deep"),
     "nested tuples": (saved(NESTED_TUPLE), "nested more than 64 deep"),
     "nested tuples as key": (b"\x80\x02}" + NESTED_TUPLE + b"Ns.", "has a key of type tuple"),
