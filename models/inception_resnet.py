@@ -239,7 +239,7 @@ class InceptionResNetV2(Stem):
         self.repeat_1 = Sequential(*(residual_b(1088, 192, 160, 192) for _ in range(20)))
         self.mixed_7a = reduction_b(1088, second=288, middle=288, last=320)
         self.repeat_2 = Sequential(*(residual_c(2080, 224, 256) for _ in range(9)))
-        self.block8 = residual_c(2080, 224, 256, scale=0.2, activate=False)
+        self.block8 = residual_c(2080, 224, 256, scale=1.0, activate=False)
         self.conv2d_7b = ConvBnReLU(2080, 1536, 1)
         self.avgpool = AdaptiveAvgPool2d(1)
         self.dropout = Dropout(dropout)

@@ -143,10 +143,10 @@ def test_residual_module_with_zero_weights_is_the_identity(module: Module) -> No
     np.testing.assert_array_equal(module(x).data, x.data)
 
 
-def test_last_residual_module_has_no_relu() -> None:
+def test_last_residual_module_has_neither_factor_nor_relu() -> None:
     for model in (models.inception_resnet_v1(), models.inception_resnet_v2()):
-        assert not model.block8.activate
-        assert model.repeat_2[-1].activate
+        assert (model.block8.scale, model.block8.activate) == (1.0, False)
+        assert (model.repeat_2[-1].scale, model.repeat_2[-1].activate) == (0.2, True)
 
 
 def test_separable_convolution_costs_one_part_in_n_plus_one_in_nine() -> None:

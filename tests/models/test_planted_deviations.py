@@ -159,7 +159,7 @@ DEVIATIONS = [
     Deviation("inception_v3", "biased variance", biased_variance),
     Deviation("inception_v4", "a missing ReLU", without("features.1.relu")),
     Deviation("inception_resnet_v1", "biased variance", biased_variance),
-    Deviation("inception_resnet_v2", "a missing ReLU", without("conv2d_2b.relu")),
+    Deviation("inception_resnet_v2", "a factor on the last residual", with_attribute("block8", "scale", 0.2)),
     Deviation("inception_naive", "3x3 for the 5x5 branch", three_for_five("inception.branch3.conv")),
     Deviation("inceptionnet_three_towers", "3x3 for 5x5", three_for_five("towers.tower2.1.conv")),
     Deviation("inceptionnet_with_heads", "symmetric padding", symmetric_padding),
