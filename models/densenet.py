@@ -14,6 +14,10 @@ Deviations, those of torchvision and of the authors' code:
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from typing import Any
+
 from minidnn.functional import cat
 from minidnn.init import zeros_
 from minidnn.nn import (
@@ -28,6 +32,7 @@ from minidnn.nn import (
     ReLU,
     Sequential,
 )
+from minidnn.nn.module import IncompatibleKeys
 from minidnn.tensor import Tensor
 from models.blocks import initialize_convolutions
 from models.registry import register
@@ -103,6 +108,9 @@ def transition(in_channels: int) -> Sequential:
     )
 
 
+OLD_NAME = re.compile(r"(.*denselayer\d+\.(?:norm|conv))\.([12]\.)")
+
+
 class DenseNet(Module):
     """The paper's table 1: DenseNet-BC for ImageNet, k = 32 (161: k = 48).
 
@@ -162,6 +170,15 @@ class DenseNet(Module):
         x = self.relu(self.features(x))  # (N, channels, H/32, W/32)
         scores: Tensor = self.classifier(self.avgpool(x).flatten(1))  # (N, num_classes)
         return scores
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
+        """As every module; the names in torchvision's published files, older than its code, are known too.
+
+        They have a dot (denselayer1.norm.1.weight) where the layers' names now have none (norm1).
+        """
+        if isinstance(state_dict, Mapping) and any(OLD_NAME.match(str(key)) for key in state_dict):
+            state_dict = {OLD_NAME.sub(r"\1\2", str(key)): value for key, value in state_dict.items()}
+        return super().load_state_dict(state_dict, strict)
 
 
 @register(input_shape=(3, 224, 224))

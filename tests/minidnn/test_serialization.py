@@ -123,7 +123,9 @@ def test_damaged_and_foreign_files_give_one_line(tmp_path: Path, kind: str) -> N
     save(NESTED, path)
     content = damaged(path.read_bytes())[kind]
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="is truncated or not a safetensors file|is empty|is a damaged PyTorch file") as error:
+    with pytest.raises(
+        ValueError, match="is truncated or not a safetensors file|is empty|is a damaged PyTorch file"
+    ) as error:
         load(path)
     assert "\n" not in str(error.value)
     assert str(path) in str(error.value)

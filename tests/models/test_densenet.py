@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -59,3 +61,22 @@ def test_dropout_is_on_every_layers_output_in_training_only() -> None:
 
 def test_other_classes_and_channels() -> None:
     assert output_shapes(models.densenet121(num_classes=3, in_channels=1), (2, 1, 33, 40))[""] == (3,)
+
+
+def test_the_dotted_names_of_torchvisions_published_files() -> None:
+    """Those files say denselayer1.norm.1.weight and, being old, do not count batches."""
+    model, other = models.DenseNet(4, (1, 2, 1, 1)), models.DenseNet(4, (1, 2, 1, 1))
+    published = {
+        re.sub(r"(denselayer\d)\.(norm|conv)(\d)", r"\1.\2.\3", name): value
+        for name, value in model.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+    assert "features.denseblock2.denselayer2.conv.1.weight" in published
+    assert "features.denseblock2.denselayer2.norm.2.running_var" in published
+    assert other.load_state_dict(published) == ([], [])
+    for name, value in other.state_dict().items():
+        np.testing.assert_array_equal(value.data, model.state_dict()[name].data)
+    with pytest.raises(ValueError, match=r"lacks features.denseblock1.denselayer1.norm1.weight"):
+        other.load_state_dict(
+            {k: v for k, v in published.items() if "denseblock1.denselayer1.norm.1" not in k}
+        )
