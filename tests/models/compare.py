@@ -46,7 +46,7 @@ def compare(reference: Reference) -> Comparison:
     del their
     got = digest.digest(our, reference, reference.shape, reference.training_shape)
     found = digest.errors(got, want)
-    found[digest.FLOAT32_LOGITS] = digest.float32_error(our, reference.shape, want["evaluation/logits"])
+    found[digest.FLOAT32_LOGITS] = digest.float32_error(our, reference, want["evaluation/logits"])
     return Comparison(digest.complaints(found, our.names()), want, found)
 
 

@@ -253,7 +253,7 @@ def digest(network: Network, reference: Reference, shape: Shape, training_shape:
     result: Digest = {}
     if training_shape is not None:
         network.set_training(True)
-        outputs, gradients = both_ways(network, "training", training_shape)
+        outputs, gradients = both_ways(network, "training", filling.normal("training images", training_shape))
         result["training/output_norms"] = np.array(
             [np.linalg.norm(rows(output), axis=1) for output in outputs]
         )
@@ -269,7 +269,7 @@ def digest(network: Network, reference: Reference, shape: Shape, training_shape:
     network.set_training(False)
     stages: dict[str, np.ndarray] = {}
     endings = [network.watch(name, recorder(stages, name)) for name in reference.stages]
-    outputs, gradients = both_ways(network, "evaluation", shape)
+    outputs, gradients = both_ways(network, "evaluation", evaluation_images(reference, shape))
     for end in endings:
         end()
     if len(outputs) != 1:
@@ -290,9 +290,14 @@ def calibrate(network: Network, shape: Shape) -> None:
     network.forward_only(filling.normal("training images", shape))
 
 
-def both_ways(network: Network, mode: str, shape: Shape) -> tuple[list[np.ndarray], Digest]:
-    """The outputs for the mode's images, and the norms and products of all gradients."""
-    outputs, tape = network.forward(filling.normal(f"{mode} images", shape))
+def evaluation_images(reference: Reference, shape: Shape) -> np.ndarray:
+    """The input in evaluation mode."""
+    return reference.contrast * filling.normal("evaluation images", shape)
+
+
+def both_ways(network: Network, mode: str, images: np.ndarray) -> tuple[list[np.ndarray], Digest]:
+    """The outputs for the images, and the norms and products of all gradients."""
+    outputs, tape = network.forward(images)
     upstream = [filling.normal(f"{mode} upstream {i}", output.shape) for i, output in enumerate(outputs)]
     kept = [output.copy() for output in outputs]
     gradients: dict[str, np.ndarray | None] = {"the input": network.backward(tape, upstream)}
@@ -390,11 +395,11 @@ def relative(
     return np.nan_to_num(error, nan=np.inf)
 
 
-def float32_error(network: Ours, shape: Shape, logits: np.ndarray) -> np.ndarray:
+def float32_error(network: Ours, reference: Reference, logits: np.ndarray) -> np.ndarray:
     """The error of the calibrated network's logits after its conversion to float32 (which stays)."""
     network.set_training(False)
     network.model.float()
-    got = network.forward_only(filling.normal("evaluation images", shape).astype(np.float32))
+    got = network.forward_only(evaluation_images(reference, reference.shape).astype(np.float32))
     if got.dtype != np.float32:
         raise AssertionError(f"float32 images give {got.dtype} logits")
     return relative({"": got}, {"": logits}, "", np.abs(logits).max())

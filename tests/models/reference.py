@@ -44,6 +44,8 @@ class Reference:
         fixed_size: the architecture takes images of one size only.
         script_only: too large for any test suite: compared only when its stored reference is made.
         damped: the ending of the parameters that filling.py damps, for very deep networks.
+        contrast: factor of the images in evaluation mode: with more than those of the calibration have, ReLU6
+            meets values above 6.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Reference:
     fixed_size: bool = False
     script_only: bool = False
     damped: str = ""
+    contrast: float = 1.0
 
     def __str__(self) -> str:
         return self.name

@@ -130,6 +130,23 @@ def asymmetric_padding(path: str) -> Callable[[Module], None]:
     return plant
 
 
+def halved_squeeze(path: str) -> Callable[[Module], None]:
+    """A squeeze-and-excitation block with half of the channels inside, those it shares with the right one."""
+
+    def plant(model: Module) -> None:
+        block: Any = model.get_submodule(path)
+        half = block.fc1.out_channels // 2
+        assert half > 0
+        for layer, name, part in (
+            (block.fc1, "weight", np.s_[:half]),
+            (block.fc1, "bias", np.s_[:half]),
+            (block.fc2, "weight", np.s_[:, :half]),
+        ):
+            setattr(layer, name, nn.Parameter(getattr(layer, name).numpy()[part].copy()))
+
+    return plant
+
+
 def shared_filters(path: str) -> Callable[[Module], None]:
     """A convolution where every place has filters of its own."""
 
@@ -177,10 +194,13 @@ DEVIATIONS = [
     Deviation("densenet121", "a missing ReLU", without("features.denseblock1.denselayer1.relu2")),
     Deviation("xception", "a missing ReLU", without("block2.rep.0")),
     Deviation("mixnet_s", "a missing ReLU", without("blocks.0.0.act")),
+    Deviation("mixnet_s", "a wrong squeeze ratio", halved_squeeze("blocks.2.0.se")),
     Deviation("mobilenet_v1", "symmetric padding", symmetric_padding),
-    Deviation("mobilenet_v1", "ReLU for ReLU6", replaced("features.0.2", nn.ReLU())),
-    Deviation("mobilenet_v2", "ReLU for ReLU6", replaced("features.0.2", nn.ReLU())),
+    Deviation("mobilenet_v1", "ReLU for ReLU6", replaced("features.13.1.2", nn.ReLU())),
+    Deviation("mobilenet_v2", "ReLU for ReLU6", replaced("features.18.2", nn.ReLU())),
     Deviation("mobilenet_v3_small", "SiLU for its cheap form", replaced("features.0.2", nn.SiLU())),
+    Deviation("mobilenet_v3_small", "a wrong squeeze ratio", halved_squeeze("features.4.block.2")),
+    Deviation("efficientnet_b0", "a wrong squeeze ratio", halved_squeeze("features.2.0.block.2")),
     Deviation("efficientnet_b0", "asymmetric padding", asymmetric_padding("features.0.0")),
     Deviation("efficientnet_b0", "biased variance", biased_variance),
     Deviation("shufflenet_v2_x1_0", "a missing ReLU", without("stage2.0.branch2.2")),

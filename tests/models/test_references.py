@@ -39,7 +39,7 @@ def test_stored_reference(reference: Reference) -> None:
     assert our.count() == reference.parameters
     got = digest.digest(our, reference, reference.shape, reference.training_shape)
     found = digest.errors(got, want)
-    found[digest.FLOAT32_LOGITS] = digest.float32_error(our, reference.shape, want["evaluation/logits"])
+    found[digest.FLOAT32_LOGITS] = digest.float32_error(our, reference, want["evaluation/logits"])
     assert not digest.complaints(found, our.names())
 
 
@@ -50,7 +50,7 @@ def test_filling_is_sensitive(reference: Reference) -> None:
     if our.is_normalised():
         digest.calibrate(our, reference.training_shape or (digest.CALIBRATION_BATCH, *reference.shape[1:]))
     our.set_training(False)
-    images = filling.normal("evaluation images", reference.shape)
+    images = digest.evaluation_images(reference, reference.shape)
     logits = our.forward_only(images)
     others = our.forward_only(filling.normal("other images", reference.shape))
     weight = next(parameter.data for parameter in our.parameters().values() if parameter.ndim > 1)

@@ -46,6 +46,7 @@ REFERENCES = [
         training_shape=SHAPE,
         key=mobilenet_v1_key,
         stages=("features.0.1", "features.1.0.1", "features.2.1.1", "features.7.1.1", "features.13.1.1"),
+        contrast=4.0,
     ),
     Reference(
         "mobilenet_v2",
@@ -55,6 +56,7 @@ REFERENCES = [
         shape=SHAPE,
         training_shape=SHAPE,
         stages=("features.0", "features.1", "features.3", "features.6", "features.13", "features.18"),
+        contrast=4.0,
     ),
     Reference(
         "mobilenet_v3_large",
