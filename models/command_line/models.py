@@ -50,5 +50,5 @@ def models(
         )
     console = Console(highlight=False)
     if not console.is_terminal:
-        console.width = max(console.width, 260)
+        console.width = max(console.width, 400)  # a model a line; the table takes what it needs
     console.print(table)

@@ -79,6 +79,7 @@ def test_agreement_is_of_both_numbers() -> None:
     assert not published.agrees(139_357_544, 15_346_630_656)
 
 
+@pytest.mark.slow
 def test_alexnet_layer_by_layer() -> None:
     rows = [row for row in run("alexnet_paper").walk() if row.mult_adds]
     outputs = [math.prod(row.output_shape) for row in rows]
@@ -106,6 +107,7 @@ def test_mobilenet_widths_and_resolutions(width: float, resolution: int) -> None
         assert rounds_to(root.total("mult_adds"), mult_adds)
 
 
+@pytest.mark.slow
 def test_vgg_convolutions_alone_are_what_the_residual_paper_counts() -> None:
     convolutions = sum(row.mult_adds for row in run("vgg16").walk() if row.kind == "Conv2d")
     assert rounds_to(convolutions, "15.3 G")
