@@ -23,7 +23,7 @@ PARAMETERS = {
 
 def images(variant: str) -> int:
     """How many images the training batch has; the last batch norm sees 3 * 2 values of each."""
-    return {"b0": 2, "b5": 16, "b6": 16, "b7": 16}.get(variant, 8)
+    return {"b0": 2, "b5": 24, "b6": 16, "b7": 16}.get(variant, 8)
 
 
 def reference(variant: str) -> Reference:
