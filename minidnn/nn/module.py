@@ -343,7 +343,8 @@ class Module:
         """Copy values (arrays or Tensors) into the parameters and buffers of the same names.
 
         Values are cast to the type of what they fill. Nothing is changed unless everything fits. As in
-        PyTorch a state dict without `_metadata`, or of an old version by it, may lack what its version did not have.
+        PyTorch a state dict without `_metadata`, or of an old version by it, may lack what its version did
+        not have.
 
         Args:
             state_dict: values by dotted name.
