@@ -75,8 +75,11 @@ def check_flag(name: str, value: Any) -> bool:
     return bool(value)
 
 
-def check_integer(name: str, value: Any, minimum: int | None = None) -> int:
-    """Return `value` as an int; TypeError if it is not integral, ValueError if it is below `minimum`."""
+def check_integer(name: str, value: Any, minimum: int | None = None, bits: int = 63) -> int:
+    """Return `value` as an int; TypeError if it is not integral, ValueError below `minimum` or past 2^bits.
+
+    The default is what an int64 holds: sizes and indices beyond it would fail inside NumPy.
+    """
     if isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be an integer, got {shown(value)}")
     try:
@@ -85,6 +88,9 @@ def check_integer(name: str, value: Any, minimum: int | None = None) -> int:
         raise TypeError(f"{name} must be an integer, got {shown(value)}") from None
     if minimum is not None and number < minimum:
         raise ValueError(f"{name} must be at least {minimum}, got {number}")
+    if not -(2**bits) <= number < 2**bits:
+        side = f"less than 2^{bits}" if number > 0 else f"at least -2^{bits}"
+        raise ValueError(f"{name} must be {side}, got {shown(number)}")
     return number
 
 

@@ -16,8 +16,8 @@ _generator = np.random.Generator(np.random.Philox())
 
 
 def manual_seed(seed: int) -> None:
-    """Restart the generator from `seed` (an integer >= 0): what follows is then reproducible."""
-    _generator.bit_generator.state = np.random.Philox(check_integer("seed", seed, minimum=0)).state
+    """Restart the generator from `seed` (in [0, 2^64)): what follows is then reproducible."""
+    _generator.bit_generator.state = np.random.Philox(check_integer("seed", seed, minimum=0, bits=64)).state
 
 
 def generator() -> np.random.Generator:

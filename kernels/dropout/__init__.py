@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from kernels.array import Array, check_floating, check_integer, check_number
-from kernels.random_bits import WORD
 from kernels.registry import dispatch
 
 __all__ = ["dropout_backward", "dropout_forward"]
@@ -58,5 +57,4 @@ def dropout_backward(grad_output: Array, probability: float, seed: int) -> Array
 def _check_draw(probability: float, seed: int) -> None:
     if check_number("probability", probability, minimum=0) > 1:
         raise ValueError(f"probability must be at most 1, got {probability}")
-    if check_integer("seed", seed, minimum=0) > WORD:
-        raise ValueError(f"seed must be less than 2^64, got {seed}")
+    check_integer("seed", seed, minimum=0, bits=64)
