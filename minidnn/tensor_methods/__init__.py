@@ -1,0 +1,16 @@
+"""Tensor's operators and methods: names, arguments and meaning as in PyTorch.
+
+A method brings its operands to one dtype (promotion.py), reads its arguments, and hands the work to a
+Function of `minidnn.operators`. One room per kind of method; each inherits the rooms whose methods it calls.
+"""
+
+from minidnn.tensor_methods.in_place import InPlace
+from minidnn.tensor_methods.promotion import common_dtype, converted, meet
+from minidnn.tensor_methods.python_object import PythonObject
+from minidnn.tensor_methods.reduction import Extremes
+
+__all__ = ["Extremes", "TensorMethods", "common_dtype", "converted", "meet"]
+
+
+class TensorMethods(InPlace, PythonObject):
+    """All methods that Tensor inherits. `Tensor` itself adds memory, history and interchange."""

@@ -1,0 +1,32 @@
+"""What the rooms of Tensor's methods share: the members that Tensor itself brings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
+
+from kernels.array import Array, check_integer
+from kernels.operands import normalize_axis
+from minidnn.autograd import Function
+from minidnn.operators import indexing as places
+
+Dim: TypeAlias = int | tuple[int, ...] | None
+
+
+class TensorBase:
+    """Memory and history as the methods see them; `minidnn.tensor.Tensor` provides them."""
+
+    if TYPE_CHECKING:  # what Tensor brings; mark_changed says that the memory was written
+        _array: Array
+        _requires_grad: bool
+
+        def _apply(self, function: Function, *inputs: Any) -> Self: ...
+        def _apply_many(self, function: Function, *inputs: Any) -> tuple[Self, ...]: ...
+        def _plain(self, array: Array) -> Self: ...
+        def _assign_(self, result: Any) -> Self: ...
+        def mark_changed(self) -> None: ...  # noqa: D102
+
+    def _axis(self, name: str, dim: int) -> int:
+        return normalize_axis(name, check_integer(name, dim), self._array.ndim)
+
+    def _slice(self, axis: int, part: Any) -> Self:
+        return self._apply(places.Slice(((slice(None),) * axis) + (part,)), self)
