@@ -1,0 +1,167 @@
+"""Vectors of the processor's width for Numba kernels, written as LLVM vector operations.
+
+Numba has no vector types. An `@intrinsic` writes LLVM's intermediate code itself, and LLVM makes it AVX-512,
+AVX2 or NEON instructions. This file knows the machine (how wide a register is, how many there are) and holds
+the few building blocks of which intrinsics are made; `gemm.py` builds the matrix product's register tile.
+
+All offsets are counted in elements from an array's first one; arrays are row-major, and unaligned access
+is allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import llvmlite.binding as llvm
+import numpy as np
+import numpy.typing as npt
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+INDEX = ir.IntType(64)
+
+
+def _machine() -> tuple[int, int]:
+    """Return the width of a vector register in bytes, and how many there are."""
+    features = llvm.get_host_cpu_features()
+    if features.get("avx512f"):
+        return 64, 32
+    if features.get("avx2") and features.get("fma"):
+        return 32, 16
+    return 16, 32 if llvm.get_process_triple().startswith(("aarch64", "arm64")) else 16
+
+
+VECTOR_BYTES, REGISTERS = _machine()
+
+
+def lanes_of(dtype: npt.DTypeLike) -> int:
+    """Return how many elements of a NumPy dtype one vector holds."""
+    return VECTOR_BYTES // int(np.dtype(dtype).itemsize)
+
+
+def element_lanes(array_type: types.Array) -> int:
+    """Return how many elements of a Numba array type one vector holds."""
+    return VECTOR_BYTES // int(array_type.dtype.bitwidth // 8)
+
+
+class VectorBuilder:
+    """Writes vector operations on the elements of one floating type.
+
+    Attributes:
+        lanes: elements per vector.
+        vector: the LLVM type of a vector.
+        scalar: the LLVM type of an element.
+    """
+
+    def __init__(self, context: Any, builder: Any, array_type: types.Array, lanes: int | None = None) -> None:
+        self.context = context
+        self.builder = builder
+        self.lanes = lanes or element_lanes(array_type)
+        self.scalar = context.get_value_type(array_type.dtype)
+        self.bytes = array_type.dtype.bitwidth // 8
+        self.vector = ir.VectorType(self.scalar, self.lanes)
+
+    def address(self, array_type: types.Array, array: Any, offset: Any) -> Any:
+        """Return the address of an array's element."""
+        data = self.context.make_array(array_type)(self.context, self.builder, array).data
+        return self.builder.gep(data, [offset])
+
+    def after(self, address: Any, steps: Any) -> Any:
+        """Return the address `steps` elements (a number or a value) further on."""
+        return self.builder.gep(address, [INDEX(steps) if isinstance(steps, int) else steps])
+
+    def load(self, address: Any) -> Any:
+        """Return the vector that begins at an address."""
+        pointer = self.builder.bitcast(address, self.vector.as_pointer())
+        return self.builder.load(pointer, align=self.bytes)
+
+    def store(self, vector: Any, address: Any) -> None:
+        """Write a vector to an address."""
+        pointer = self.builder.bitcast(address, self.vector.as_pointer())
+        self.builder.store(vector, pointer, align=self.bytes)
+
+    def broadcast(self, value: Any) -> Any:
+        """Return the vector whose elements all are `value`."""
+        undefined = ir.Constant(self.vector, ir.Undefined)
+        first = self.builder.insert_element(undefined, value, ir.IntType(32)(0))
+        everywhere = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
+        return self.builder.shuffle_vector(first, undefined, everywhere)
+
+    def constant(self, value: float) -> Any:
+        """Return the vector whose elements all are a number known now."""
+        return ir.Constant(self.vector, [value] * self.lanes)
+
+    def shuffle(self, first: Any, second: Any, order: Sequence[int]) -> Any:
+        """Return elements of two vectors in a new order; the second's are counted from `lanes` on."""
+        return self.builder.shuffle_vector(
+            first, second, ir.Constant(ir.VectorType(ir.IntType(32), len(order)), list(order))
+        )
+
+    def multiply_add(self, a: Any, b: Any, c: Any) -> Any:
+        """Return a b + c, rounded once."""
+        kind = {4: "f32", 8: "f64"}[self.bytes]
+        signature = ir.FunctionType(self.vector, [self.vector] * 3)
+        name = f"llvm.fma.v{self.lanes}{kind}"
+        function = cgutils.get_or_insert_function(self.builder.module, signature, name)
+        return self.builder.call(function, [a, b, c])
+
+    def at_least(self, x: Any, low: Any) -> Any:
+        """Return max(x, low); NaN stays NaN."""
+        return self.builder.select(self.builder.fcmp_ordered("<", x, low), low, x)
+
+    def at_most(self, x: Any, high: Any) -> Any:
+        """Return min(x, high); NaN stays NaN."""
+        return self.builder.select(self.builder.fcmp_ordered(">", x, high), high, x)
+
+    def loop(self, count: Any, initial: Sequence[Any], body: Any) -> list[Any]:
+        """Write `for i in range(count)` carrying values; count must be at least 1.
+
+        Args:
+            count: how often.
+            initial: the carried values before the first turn.
+            body: body(i, values) writes one turn and returns the new values.
+        """
+        builder = self.builder
+        before = builder.block
+        turn, done = builder.append_basic_block("turn"), builder.append_basic_block("done")
+        builder.branch(turn)
+        builder.position_at_end(turn)
+        i = builder.phi(INDEX)
+        i.add_incoming(INDEX(0), before)
+        carried = [builder.phi(value.type) for value in initial]
+        new = body(i, carried)
+        following = builder.add(i, INDEX(1))
+        i.add_incoming(following, builder.block)
+        for phi, first, value in zip(carried, initial, new, strict=True):
+            phi.add_incoming(first, before)
+            phi.add_incoming(value, builder.block)
+        builder.cbranch(builder.icmp_signed("<", following, count), turn, done)
+        builder.position_at_end(done)
+        return list(new)
+
+
+@intrinsic
+def vector_lanes(typing_context: Any, array: Any) -> Any:
+    """vector_lanes(array): how many of its elements one vector holds, as a constant of the compiled code."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return INDEX(element_lanes(signature.args[0]))
+
+    return types.intp(array), emit
+
+
+@intrinsic
+def copy_vector(typing_context: Any, target: Any, target_at: Any, source: Any, source_at: Any) -> Any:
+    """copy_vector(target, i, source, j): one vector from source[j:] to target[i:]."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        target, target_at, source, source_at = arguments
+        simd = VectorBuilder(context, builder, signature.args[0])
+        vector = simd.load(simd.address(signature.args[2], source, source_at))
+        simd.store(vector, simd.address(signature.args[0], target, target_at))
+        return context.get_dummy_value()
+
+    return types.void(target, types.intp, source, types.intp), emit
