@@ -6,8 +6,8 @@ versions, each announced by the `implements` decorator. The table is derived fro
 backend's file is imported on first use.
 
 A backend's versions form a ladder in the order of their definition, from the one that reads best to the
-one that runs best. Unless `use` says otherwise the last version that fits the arguments runs, of the first
-backend that has one.
+one that runs best. Unless `use` says otherwise the last version that fits the arguments and pays for them
+runs, of the first backend that has one.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class Version:
         idea: one line that says what it does differently.
         function: the implementation, with the contract's signature.
         fits: whether it can take these arguments (called with the contract's arguments).
+        pays: whether it is the best of those that fit; the default passes by a version that does not pay.
     """
 
     operation: str
@@ -52,6 +53,7 @@ class Version:
     idea: str
     function: Callable[..., Any]
     fits: Callable[..., bool]
+    pays: Callable[..., bool]
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ def implements(
     *,
     backend: str | None = None,
     fits: Callable[P, bool] | None = None,
+    pays: Callable[P, bool] | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Announce the decorated function as a version of `contract`'s operation.
 
@@ -86,13 +89,15 @@ def implements(
         idea: one line that says what this version does differently.
         backend: "reference", "cpu" or "gpu"; by default the name of the file the function stands in.
         fits: called with the operation's arguments; false when this version cannot take them.
+        pays: called with the operation's arguments; false when an earlier version is the better choice
+            for them, such as one without threads for a small array. It still runs when asked for by name.
     """
 
     def announce(function: Callable[P, R]) -> Callable[P, R]:
         home = backend or function.__module__.rpartition(".")[2]
         if home not in BACKENDS:
             raise ValueError(f"backend must be one of {', '.join(BACKENDS)}, got {home!r}")
-        row = Version(contract.__name__, home, version, idea, function, fits or _always)
+        row = Version(contract.__name__, home, version, idea, function, fits or _always, pays or _always)
         ladder = _versions.setdefault((row.operation, home), [])
         ladder[:] = [other for other in ladder if other.name != version] + [row]
         _remembered.clear()
@@ -127,20 +132,27 @@ def choose(contract: Callable[P, R], *arguments: P.args, **keywords: P.kwargs) -
     selection = _selection.get()
     operation = contract.__name__
     wanted = selection.versions.get(operation)
-    for version in _candidates(operation, selection.backend, wanted):
+    # Every operation on every array asks, so the answer to the same question is remembered.
+    question = operation, selection.backend, wanted
+    candidates = _remembered.get(question)
+    if candidates is None:
+        candidates = _remembered[question] = _candidates(operation, selection.backend, wanted)
+    spare = None
+    for version in candidates:
         if version.fits is _always or version.fits(*arguments, **keywords):
-            return version
-    raise ValueError(_no_version(operation, selection.backend, wanted))
+            if version.pays is _always or version.pays(*arguments, **keywords):
+                return version
+            spare = spare or version
+    if spare is None:
+        raise ValueError(_no_version(operation, selection.backend, wanted))
+    return spare
 
 
 def _candidates(operation: str, backend: str | None, wanted: str | None) -> tuple[Version, ...]:
-    """The versions in question, best first; remembered, since every operation on every array asks."""
-    key = operation, backend, wanted
-    if key not in _remembered:
-        backends = HOST_BACKENDS if backend is None else (backend,)
-        ladders = [row for name in backends for row in reversed(_ladder(operation, name))]
-        _remembered[key] = tuple(row for row in ladders if wanted is None or row.name == wanted)
-    return _remembered[key]
+    """The versions in question, best first."""
+    backends = HOST_BACKENDS if backend is None else (backend,)
+    ladders = [row for name in backends for row in reversed(_ladder(operation, name))]
+    return tuple(row for row in ladders if wanted is None or row.name == wanted)
 
 
 def _no_version(operation: str, backend: str | None, wanted: str | None) -> str:

@@ -150,6 +150,22 @@ def test_a_new_version_is_found_by_being_registered() -> None:
         registry.withdraw("linear_backward_bias", "reference", "mine")
 
 
+def test_a_version_that_does_not_pay_runs_only_when_asked_for() -> None:
+    contract = registry.contract("linear_backward_bias")
+
+    @kernels.implements(contract, "mine", "a user's own", backend="cpu", pays=lambda dy: dy.shape[0] > 1)
+    def mine(grad_output: np.ndarray) -> np.ndarray:
+        return grad_output.sum(axis=0)
+
+    try:
+        assert registry.choose(contract, np.ones((2, 3))).function is mine
+        assert registry.choose(contract, np.ones((1, 3))).function is not mine
+        with kernels.use(linear_backward_bias="mine"):
+            assert registry.choose(contract, np.ones((1, 3))).function is mine
+    finally:
+        registry.withdraw("linear_backward_bias", "cpu", "mine")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
