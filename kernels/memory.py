@@ -22,6 +22,7 @@ import math
 import operator
 import os
 import threading
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -87,8 +88,7 @@ class Pool:
         self._lock = threading.RLock()
 
     def lend(self, size: int, shape: tuple[int, ...], typestr: str) -> Array | None:
-        """An array of `size` bytes, shape and type; None where the limit leaves no room for it."""
-        size = _rounded_up(size)
+        """An array of this shape and type in a block of `size` bytes; None where there is no room for one."""
         try:
             shelf = self._shelves[size]
             block = shelf.pop()
@@ -180,12 +180,24 @@ def empty(shape: int | tuple[int, ...] | list[int], dtype: np.dtype[Any] | type[
         TypeError: a length that is not an integer, or an unknown dtype.
         MemoryError: the system has no more, even after the pool has given up what was free.
     """
-    # operator.index gives Python's integers, whose product does not overflow as that of NumPy's would.
-    sizes = tuple(map(operator.index, shape)) if isinstance(shape, tuple | list) else (operator.index(shape),)
+    lengths = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
+    hashable: Any = dtype  # NumPy's type stubs do not say so
+    block_size, sizes, typestr = _plan(lengths, hashable)
+    pool = _pool
+    array = pool.lend(block_size, sizes, typestr) if 0 < block_size <= pool.limit else None
+    return np.empty(sizes, dtype) if array is None else array
+
+
+@lru_cache(maxsize=4096)
+def _plan(shape: tuple[Any, ...], dtype: Any) -> tuple[int, tuple[int, ...], str]:
+    """Size of the block, 0 for what the pool does not serve; shape in Python's integers; type as a string.
+
+    A training loop asks for the same few shapes all the time, and to look the answer up is faster.
+    """
+    sizes = tuple(map(operator.index, shape))  # Python's integers: a product of NumPy's would overflow
     itemsize, typestr = NUMBERS.get(dtype, (0, ""))
     size = math.prod(sizes) * itemsize
-    array = _pool.lend(size, sizes, typestr) if SMALLEST <= size <= _pool.limit else None
-    return np.empty(sizes, dtype) if array is None else array
+    return (_rounded_up(size) if size >= SMALLEST else 0), sizes, typestr
 
 
 def set_pool_limit(limit: int) -> None:
@@ -220,6 +232,7 @@ def keep_freed_memory() -> None:
 
     It spares all NumPy arrays up to 32 MiB their page faults, not only the kernels' outputs. It holds for the
     whole process, other libraries included, it cannot be undone, and the process does not shrink any more.
+    The pool then has nothing left to spare and may as well be switched off.
 
     Raises:
         OSError: the C library is not glibc, or it refuses the setting.
