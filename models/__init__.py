@@ -9,6 +9,7 @@ model = models.lenet5(activation="relu", pooling="max")
 
 from models.alexnet import AlexNet, AlexNetD2l, AlexNetPaper, alexnet, alexnet_d2l, alexnet_paper
 from models.auxiliary import auxiliary_loss
+from models.conversion import convert_state_dict
 from models.deepface import DeepFace, deepface
 from models.densenet import DenseNet, densenet121, densenet161, densenet169, densenet201, densenet264
 from models.dlib_inception import DlibInception, dlib_inception
@@ -141,6 +142,7 @@ __all__ = [
     "alexnet_d2l",
     "alexnet_paper",
     "auxiliary_loss",
+    "convert_state_dict",
     "create",
     "deepface",
     "densenet121",

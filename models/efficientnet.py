@@ -17,6 +17,7 @@ Deviations:
 from __future__ import annotations
 
 import math
+import re
 from functools import partial
 from typing import NamedTuple
 
@@ -209,26 +210,55 @@ class EfficientNet(Module):
         return scores
 
 
-def timm_key(name: str) -> str:
-    """Return our `state_dict` key for that of timm's `tf_efficientnet_*` or `efficientnet_*`.
+def timm_key(key: str) -> str:
+    """Return our `state_dict` key for that of timm's `tf_efficientnet_*` and `efficientnet_*`.
+
+        conv_stem.weight                  features.0.0.weight
+        blocks.0.1.conv_pw.weight         features.1.1.block.2.0.weight
+        blocks.3.2.se.conv_reduce.bias    features.4.2.block.2.fc1.bias
 
     timm numbers stages from 0 and names the layers of a block: conv_pw (expansion), conv_dw, se.conv_reduce,
     se.conv_expand and conv_pwl (projection), but conv_dw, se and conv_pw (projection) in the first stage,
     which has no expansion; bn1, bn2, ... stand behind them in turn.
+
+    Raises:
+        ValueError: a key that the networks do not have.
     """
-    ends = {"conv_stem": "features.0.0", "bn1": "features.0.1", "conv_head": "features.8.0"}
-    ends |= {"bn2": "features.8.1", "classifier": "classifier.1"}
-    module, _, leaf = name.rpartition(".")
-    if module in ends:
-        return f"{ends[module]}.{leaf}"
-    _, stage, index, layer = module.split(".", 3)
-    first = ("conv_dw", "bn1", "se.conv_reduce", "se.conv_expand", "conv_pw", "bn2")
-    others = ("conv_pw", "bn1", "conv_dw", "bn2", "se.conv_reduce", "se.conv_expand", "conv_pwl", "bn3")
-    places: tuple[str, ...] = ("0.0", "0.1", "1.0", "1.1", "2.fc1", "2.fc2", "3.0", "3.1")
-    if stage == "0":
-        places = ("0.0", "0.1", "1.fc1", "1.fc2", "2.0", "2.1")
-    place = places[(first if stage == "0" else others).index(layer)]
-    return f"features.{int(stage) + 1}.{index}.block.{place}.{leaf}"
+    module, _, leaf = key.rpartition(".")
+    if module in _ENDS_OF_TIMM:
+        return f"{_ENDS_OF_TIMM[module]}.{leaf}"
+    found = re.fullmatch(r"blocks\.([0-6])\.(\d+)\.(.+)", module)
+    places = _FIRST_STAGE_OF_TIMM if found and found[1] == "0" else _OTHER_STAGES_OF_TIMM
+    if not found or found[3] not in places:
+        raise ValueError(f"key must be one of timm's efficientnet, got {key!r}")
+    return f"features.{int(found[1]) + 1}.{found[2]}.block.{places[found[3]]}.{leaf}"
+
+
+_ENDS_OF_TIMM = {
+    "conv_stem": "features.0.0",
+    "bn1": "features.0.1",
+    "conv_head": "features.8.0",
+    "bn2": "features.8.1",
+    "classifier": "classifier.1",
+}
+_FIRST_STAGE_OF_TIMM = {
+    "conv_dw": "0.0",
+    "bn1": "0.1",
+    "se.conv_reduce": "1.fc1",
+    "se.conv_expand": "1.fc2",
+    "conv_pw": "2.0",
+    "bn2": "2.1",
+}
+_OTHER_STAGES_OF_TIMM = {
+    "conv_pw": "0.0",
+    "bn1": "0.1",
+    "conv_dw": "1.0",
+    "bn2": "1.1",
+    "se.conv_reduce": "2.fc1",
+    "se.conv_expand": "2.fc2",
+    "conv_pwl": "3.0",
+    "bn3": "3.1",
+}
 
 
 def _variant(

@@ -4,10 +4,8 @@ Paper: Szegedy, Ioffe, Vanhoucke, Alemi, "Inception-v4, Inception-ResNet and the
 connections on learning", arXiv:1602.07261 (AAAI 2017), figures 10 to 20 and table 1. v1 costs about what
 Inception v3 does, v2 about what Inception v4 does.
 
-`inception_resnet_v2` has the parameter names of the timm package, whose weight files load unchanged; for
-`inception_resnet_v1` there are the pytorchcv package's, whose names `key_from_pytorchcv` translates:
-
-    model.load_state_dict({key_from_pytorchcv(name): value for name, value in minidnn.load(path).items()})
+`inception_resnet_v2` has the parameter names of the timm package, whose weight files load unchanged; those of
+the pytorchcv package's `inceptionresnetv1` are converted (see models/conversion.py).
 
 Deviations, those of the authors' TensorFlow code (v2) and of the networks built after it (v1):
 - v2 begins as Inception v3 does, with one module more behind the stem; figure 3 gives it Inception v4's stem.
@@ -275,8 +273,8 @@ STEM_OF_PYTORCHCV = ("conv2d_1a", "conv2d_2a", "conv2d_2b", "conv2d_3b", "conv2d
 HEAD_OF_PYTORCHCV = {"fc1": "bottleneck", "bn": "bottleneck_bn", "fc2": "classif"}
 
 
-def key_from_pytorchcv(key: str) -> str:
-    """Translate a state_dict key of pytorchcv's inceptionresnetv1 into the key of `inception_resnet_v1`.
+def pytorchcv_key(key: str) -> str:
+    """Return the `state_dict` key of `inception_resnet_v1` for that of pytorchcv's `inceptionresnetv1`.
 
         features.init_block.conv2.bn.bias                              conv2d_2a.bn.bias
         features.stage2.unit1.branches.branch2.conv_list.conv3.X       mixed_6a.branch1.2.X

@@ -4,7 +4,7 @@ Paper: Tan and Le, "MixConv: mixed depthwise convolutional kernels", arXiv:1907.
 -M); the pointwise groups and squeeze ratios are those of the authors' code.
 
 Deviations: padding is PyTorch's (symmetric) and batch norm's constants are PyTorch's, as in timm's
-`mixnet_s/m/l` (the authors pad as TensorFlow does). `timm_key` renames timm's `state_dict` keys.
+`mixnet_s/m/l` (the authors pad as TensorFlow does), whose files are converted (see models/conversion.py).
 """
 
 from __future__ import annotations
@@ -242,9 +242,9 @@ def _one_by_one(stage: tuple[Row, ...], width_mult: float) -> list[Row]:
     return rows
 
 
-def timm_key(name: str) -> str:
+def timm_key(key: str) -> str:
     """Return our `state_dict` key for timm's: only the squeeze-and-excitation layers are named otherwise."""
-    return name.replace(".se.conv_reduce.", ".se.fc1.").replace(".se.conv_expand.", ".se.fc2.")
+    return key.replace(".se.conv_reduce.", ".se.fc1.").replace(".se.conv_expand.", ".se.fc2.")
 
 
 @register(input_shape=(3, 224, 224))

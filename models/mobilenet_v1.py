@@ -14,7 +14,6 @@ Deviations, those of the authors' code and of Keras, so that their weights fit:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from functools import partial
 
 from kernels.array import Array, check_integer, check_number
@@ -132,8 +131,8 @@ class MobileNetV1(Module):
         return scores
 
 
-def from_keras(weights: Mapping[str, Array]) -> dict[str, Array]:
-    """Return the `state_dict` of the arrays of Keras's `MobileNet`, named "layer/variable".
+def from_keras(name: str, array: Array) -> tuple[str, Array]:
+    """Return the `state_dict` key and value for a variable of Keras's `MobileNet`, named "layer/variable".
 
     Keras keeps a convolution's kernel as (KH, KW, in, out), a depthwise one's as (KH, KW, in, 1), and its
     classifier is a 1x1 convolution; the layers are conv1, conv_dw_1, conv_pw_1, ..., conv_preds, each with
@@ -143,23 +142,18 @@ def from_keras(weights: Mapping[str, Array]) -> dict[str, Array]:
     Raises:
         ValueError: a name that Keras's model does not have.
     """
-    state: dict[str, Array] = {}
-    for name, array in weights.items():
-        found = re.fullmatch(r"(conv1|conv_dw_(\d+)|conv_pw_(\d+)|conv_preds)(_bn)?/(\w+)", name)
-        if not found or found[5] not in KERAS_VARIABLES:
-            raise ValueError(f"weights holds {name!r}, which is no variable of Keras's MobileNet")
-        layer = f"features.{found[2]}.0" if found[2] else f"features.{found[3]}.1"
-        layer = {"conv1": "features.0", "conv_preds": "classifier"}.get(found[1], layer)
-        position = 1 if found[4] or found[1] == "conv_preds" else 0
-        is_kernel = KERAS_VARIABLES[found[5]] == "weight" and not found[4]
-        if is_kernel and found[2]:
-            array = array.transpose(2, 3, 0, 1)  # (channels, 1, KH, KW)
-        elif is_kernel:
-            array = array.transpose(3, 2, 0, 1)  # (out, in, KH, KW)
-        if is_kernel and found[1] == "conv_preds":
+    found = re.fullmatch(r"(conv1|conv_dw_(\d+)|conv_pw_(\d+)|conv_preds)(_bn)?/(\w+)", name)
+    if not found or found[5] not in KERAS_VARIABLES:
+        raise ValueError(f"name must be that of a variable of Keras's MobileNet, got {name!r}")
+    layer = f"features.{found[2]}.0" if found[2] else f"features.{found[3]}.1"
+    layer = {"conv1": "features.0", "conv_preds": "classifier"}.get(found[1], layer)
+    position = 1 if found[4] or found[1] == "conv_preds" else 0
+    if KERAS_VARIABLES[found[5]] == "weight" and not found[4]:
+        # (channels, 1, KH, KW) of a depthwise kernel, (out, in, KH, KW) of another
+        array = array.transpose((2, 3, 0, 1) if found[2] else (3, 2, 0, 1))
+        if found[1] == "conv_preds":
             array = array.reshape(array.shape[:2])  # (classes, channels)
-        state[f"{layer}.{position}.{KERAS_VARIABLES[found[5]]}"] = array
-    return state
+    return f"{layer}.{position}.{KERAS_VARIABLES[found[5]]}", array
 
 
 @register(input_shape=(3, 224, 224))

@@ -11,10 +11,13 @@ Deviations:
 - `nin_cifar10` pads its poolings by 1 on all sides, as pytorchcv's does; the authors' windows overhang at the
   end only.
 - Convolutions begin from N(0, 2 / fan-in) with zero biases; the paper leaves the beginning open.
+
+pytorchcv's files of `nin_cifar10` are converted (see models/conversion.py).
 """
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
 from minidnn.nn import AdaptiveAvgPool2d, AvgPool2d, Conv2d, Dropout, MaxPool2d, Module, ReLU, Sequential
@@ -111,3 +114,21 @@ def nin_cifar10(num_classes: int = 10, in_channels: int = 3, dropout: float = 0.
         Dropout(dropout),
         MlpConv(192, (192, 192, num_classes), 3, padding=1),
     )
+
+
+def pytorchcv_key(key: str) -> str:
+    """Return the `state_dict` key of `nin_cifar10` for that of pytorchcv's.
+
+        features.stage2.unit3.conv.weight        features.3.4.weight
+        output.final_conv.conv.bias              features.6.4.bias
+
+    A stage is an mlpconv, a pooling and a dropout here, a unit a convolution and a ReLU.
+
+    Raises:
+        ValueError: a key that the network does not have.
+    """
+    unit = key.replace("output.final_conv", "features.stage3.unit3")
+    found = re.fullmatch(r"features\.stage([1-3])\.unit([1-3])\.conv\.(\w+)", unit)
+    if not found:
+        raise ValueError(f"key must be one of pytorchcv's nin_cifar10, got {key!r}")
+    return f"features.{3 * int(found[1]) - 3}.{2 * int(found[2]) - 2}.{found[3]}"

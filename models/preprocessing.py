@@ -26,6 +26,7 @@ _CENTRED = (
     "inception_resnet_v2",
     "inception_v3",
     "inception_v4",
+    "mobilenet_v1",
     "xception",
 )
 

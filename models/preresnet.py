@@ -11,11 +11,13 @@ Deviations:
   the design ends its residual branch with one (original, ReLU before addition, ReLU-only pre-activation).
 - preresnet18 has basic units; the paper's ImageNet networks all have bottlenecks.
 
-A bottleneck has its stride on the first 1x1 convolution, as the paper's networks do.
+A bottleneck has its stride on the first 1x1 convolution, as the paper's networks do. pytorchcv's files are
+converted (see models/conversion.py).
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from minidnn.nn import (
@@ -353,3 +355,36 @@ def preresnet1001(
 ) -> CifarPreResNet:
     """Pre-activation ResNet-1001 for CIFAR-10 (2016), bottlenecks: 10,327,706 parameters."""
     return CifarPreResNet(1001, True, num_classes, in_channels, unit)
+
+
+_PARTS_OF_PYTORCHCV = (
+    ("features.init_block.conv", "conv1"),
+    ("features.init_block.bn", "bn1"),
+    ("features.post_activ", "last"),
+    ("output", "fc"),
+    ("body.conv1.bn", "before.bn"),
+    ("body.conv2.bn", "branch.bn1"),
+    ("body.conv3.bn", "branch.bn2"),
+    ("identity_conv", "shortcut.conv"),
+)
+
+
+def pytorchcv_key(key: str) -> str:
+    """Return the `state_dict` key of preresnet18 to 200 for that of pytorchcv's.
+
+        features.stage2.unit1.body.conv1.bn.weight       layer2.0.before.bn.weight
+        features.stage2.unit1.body.conv1.conv.weight     layer2.0.branch.conv1.weight
+        features.stage2.unit1.body.conv2.bn.weight       layer2.0.branch.bn1.weight
+        features.stage2.unit1.identity_conv.weight       layer2.0.shortcut.conv.weight
+
+    pytorchcv has a batch norm in the unit of the convolution behind it.
+
+    Raises:
+        ValueError: a key that the networks do not have.
+    """
+    if not re.match(r"features\.(init_block|post_activ|stage\d\.unit\d+)\.|output\.", key):
+        raise ValueError(f"key must be one of pytorchcv's preresnet, got {key!r}")
+    key = re.sub(r"features\.stage(\d)\.unit(\d+)", lambda at: f"layer{at[1]}.{int(at[2]) - 1}", key)
+    for theirs, ours in _PARTS_OF_PYTORCHCV:
+        key = key.replace(theirs, ours)
+    return re.sub(r"body\.conv(\d)\.conv", r"branch.conv\1", key)

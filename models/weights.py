@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kernels.array import Array
 from minidnn.nn import Module
 from minidnn.serialization import is_checkpoint, load
 from minidnn.tensor import Tensor
+from models.conversion import convert_state_dict, sources
 from models.registry import bound_arguments, create
 
 # Where programs put the state dict in a checkpoint, and what data-parallel training puts before its names.
@@ -32,29 +34,35 @@ class Loaded:
     trained_here: bool
 
 
-def load_model(name: str, path: str | os.PathLike[str]) -> Loaded:
+def load_model(name: str, path: str | os.PathLike[str], **arguments: Any) -> Loaded:
     """Build a model by its name with as many classes as the weights in `path` have, and load them.
+
+    Weights of the packages in models/conversion.py are recognised by their names and converted.
+
+    Args:
+        name: the model.
+        path: the file.
+        arguments: for `models.create`; a checkpoint of training brings its own.
 
     Raises:
         OSError: the file cannot be read.
         ValueError: an unknown name, a file that `minidnn.load` refuses, that holds no state dict or a
-            checkpoint of another model, or weights that do not fit: the first differing names or shapes
-            are told.
+            checkpoint of another model, another package's weights that fit for several values of an argument
+            of which none is given, or weights that do not fit: the first differing names or shapes are told.
+        TypeError: an argument that the model does not have.
     """
-    bound_arguments(name)  # refuse an unknown name before the file is read
+    accepted = bound_arguments(name, **arguments)  # refuse wrong names before the file is read
     state = load(path)
     trained_here = is_checkpoint(state)
-    arguments: dict[str, Any] = {}
     if trained_here:
         trained = state["arguments"]
         if trained.get("model") != name:
             raise ValueError(f"{path} is a checkpoint of {trained.get('model')}, not of {name}")
-        accepted = bound_arguments(name)
-        arguments = {key: value for key, value in trained.items() if key in accepted}
-    weights = _find_state_dict(state, path)
+        arguments = {key: value for key, value in trained.items() if key in accepted} | arguments
     network = create(name, **arguments)
+    weights = _in_our_names(name, _find_state_dict(state, path), set(network.state_dict()), arguments, path)
     classes = _count_classes(network, weights, bound_arguments(name, **arguments).get("num_classes"))
-    if classes is not None:
+    if classes is not None and "num_classes" not in arguments:
         network = create(name, **arguments, num_classes=classes)
     _fill(network, weights, name, path)
     return Loaded(network.eval(), trained_here)
@@ -83,7 +91,32 @@ def _without_prefix(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     return state
 
 
-def _count_classes(network: Module, weights: Mapping[str, Tensor], classes: int | None) -> int | None:
+def _in_our_names(
+    name: str,
+    weights: Mapping[str, Tensor],
+    names: set[str],
+    arguments: Mapping[str, Any],
+    path: str | os.PathLike[str],
+) -> Mapping[str, Tensor | Array]:
+    """The weights as they are, or converted from the package whose names leave more of them in `names`."""
+    best: Mapping[str, Tensor | Array] = weights
+    for package, source in sources(name).items():
+        try:
+            converted = convert_state_dict(name, weights, package)
+        except ValueError:
+            continue  # not this package's
+        if len(converted.keys() & names) <= len(best.keys() & names):
+            continue
+        best = converted
+        for argument in set(source.undecided) - set(arguments):
+            raise ValueError(
+                f"{path} has the names of {package}, which do not tell {argument}: "
+                f"give {name}'s {argument} too (to predict by --argument {argument}=...)"
+            )
+    return best
+
+
+def _count_classes(network: Module, weights: Mapping[str, Tensor | Array], classes: int | None) -> int | None:
     """The number of classes of `weights` if it is another one than the network's and the only difference."""
     shapes = {
         key: (value.shape, weights[key].shape)
@@ -99,7 +132,9 @@ def _count_classes(network: Module, weights: Mapping[str, Tensor], classes: int 
     return count if 0 < count <= MOST_CLASSES else None
 
 
-def _fill(network: Module, weights: Mapping[str, Tensor], name: str, path: str | os.PathLike[str]) -> None:
+def _fill(
+    network: Module, weights: Mapping[str, Tensor | Array], name: str, path: str | os.PathLike[str]
+) -> None:
     try:
         missing, unexpected = network.load_state_dict(weights, strict=False)
     except ValueError as error:
@@ -110,4 +145,6 @@ def _fill(network: Module, weights: Mapping[str, Tensor], name: str, path: str |
         if keys
     ]
     if parts:
-        raise ValueError(f"{path} does not fit {name}: {', '.join(parts)}")
+        packages = " and ".join(sources(name))
+        known = f" (names of {packages} are understood too)" if packages and unexpected else ""
+        raise ValueError(f"{path} does not fit {name}: {', '.join(parts)}{known}")

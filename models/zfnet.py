@@ -7,6 +7,8 @@ Deviations, those of the usual implementations (pytorchcv's is the one it is com
 - Response normalisation with k = 2 and a mean of squares times 1e-4 stands between ReLU and pooling, as in
   AlexNet; the paper normalises contrast after pooling and does not say how.
 - Pooling counts windows that overhang the end, which gives the paper's 55x55, 13x13 and 6x6 maps.
+
+pytorchcv's files are converted (see models/conversion.py).
 """
 
 from __future__ import annotations
@@ -59,6 +61,30 @@ class ZFNet(EightLayers):
         )
         initialize_convolutions(self, "fan_in")
         zero_biases(self)
+
+
+_LAYERS_OF_PYTORCHCV = {
+    "features.stage1.unit1.conv": "conv1",
+    "features.stage2.unit1.conv": "conv2",
+    "features.stage3.unit1.conv": "conv3",
+    "features.stage3.unit2.conv": "conv4",
+    "features.stage3.unit3.conv": "conv5",
+    "output.fc1.fc": "fc6",
+    "output.fc2.fc": "fc7",
+    "output.fc3": "fc8",
+}
+
+
+def pytorchcv_key(key: str) -> str:
+    """Return our `state_dict` key for that of pytorchcv's `zfnet`.
+
+    Raises:
+        ValueError: a key that the network does not have.
+    """
+    layer, _, kind = key.rpartition(".")
+    if layer not in _LAYERS_OF_PYTORCHCV:
+        raise ValueError(f"key must be one of pytorchcv's zfnet, got {key!r}")
+    return f"{_LAYERS_OF_PYTORCHCV[layer]}.{kind}"
 
 
 @register(input_shape=(3, 224, 224))

@@ -25,7 +25,8 @@ def predict(
         list[Path],
         typer.Option(
             metavar="FILE",
-            help="A file of weights: PyTorch's (.pth, .pt), safetensors, or a checkpoint of `minidnn train`. "
+            help="A file of weights: PyTorch's (.pth, .pt), safetensors, or a checkpoint of `minidnn train`; "
+            "torchvision's names, or those of another package that the model is converted from. "
             "Several of them are an ensemble, whose probabilities are averaged.",
         ),
     ],
@@ -35,6 +36,13 @@ def predict(
             help="The classes' names: a text file with one per line, or a .json file: a list, or a "
             "dictionary from or to the classes' numbers.",
             show_default="the classes' numbers",
+        ),
+    ] = None,
+    argument: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="An argument of the model that its weights do not tell, for example padding=tensorflow.",
         ),
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many classes to show for each image.")] = 5,
@@ -79,11 +87,12 @@ def predict(
     wanted = {"resize": resize, "crop": crop, "mean": _numbers("--mean", mean), "std": _numbers("--std", std)}
     given: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
     usual = preprocessing(model, **given)
+    arguments = dict(map(_argument, argument or []))
     pictures = _open(images, len(usual.mean))
     names = None if labels is None else read_labels(labels)
     total: list[Array] = []
     for path in weights:
-        loaded = load_model(model, path)
+        loaded = load_model(model, path, **arguments)
         prepare = _as_trained(usual, given) if loaded.trained_here else usual
         found = [_probabilities(loaded.network, prepare, picture, ten_crop) for picture in pictures]
         if total and found[0].shape != total[0].shape:
@@ -98,6 +107,17 @@ def _open(paths: Sequence[Path], channels: int) -> list[Any]:
     from minidnn.data import open_image
 
     return [open_image(path, channels) for path in paths]
+
+
+def _argument(text: str) -> tuple[str, Any]:
+    """The name and the value in NAME=VALUE: a number, true or false, or a word."""
+    name, sign, value = text.partition("=")
+    if not name.isidentifier() or not sign:
+        raise ValueError(f"--argument must be a name and a value like padding=tensorflow, got {text!r}")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 def _numbers(option: str, text: str | None) -> tuple[float, ...] | None:

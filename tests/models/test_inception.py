@@ -8,7 +8,7 @@ import pytest
 import models
 from minidnn import Tensor, init
 from minidnn.nn import Conv2d, Module
-from models.inception_resnet import InceptionResNetV1, key_from_pytorchcv, residual_a, residual_b, residual_c
+from models.inception_resnet import InceptionResNetV1, pytorchcv_key, residual_a, residual_b, residual_c
 from models.inception_v3 import InceptionOutputs
 from models.xception import Block, SeparableConv2d
 from tests.models.shapes import output_shapes
@@ -182,14 +182,14 @@ def test_xception_has_36_convolutions() -> None:
     ],
 )
 def test_keys_from_pytorchcv(key: str, ours: str) -> None:
-    assert key_from_pytorchcv(key) == ours
+    assert pytorchcv_key(key) == ours
     assert ours in InceptionResNetV1(num_classes=1).state_dict()
 
 
 @pytest.mark.parametrize("key", ["features.stage4.unit1.conv.weight", "fc.weight", "output.fc9.bias", ""])
 def test_keys_that_pytorchcv_does_not_have(key: str) -> None:
     with pytest.raises(ValueError, match="key must be one of pytorchcv's inceptionresnetv1, got"):
-        key_from_pytorchcv(key)
+        pytorchcv_key(key)
 
 
 def images(*shape: int) -> Tensor:

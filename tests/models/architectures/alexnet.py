@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from models.zfnet import pytorchcv_key
 from tests.models.reference import Reference, torchvision_models
 
 
@@ -39,26 +40,11 @@ D2L_LAYERS = {
     "16": "fc7",
     "18": "fc8",
 }
-ZFNET_LAYERS = {
-    "features.stage1.unit1.conv": "conv1",
-    "features.stage2.unit1.conv": "conv2",
-    "features.stage3.unit1.conv": "conv3",
-    "features.stage3.unit2.conv": "conv4",
-    "features.stage3.unit3.conv": "conv5",
-    "output.fc1.fc": "fc6",
-    "output.fc2.fc": "fc7",
-    "output.fc3": "fc8",
-}
 
 
 def d2l_key(name: str) -> str:
     layer, _, kind = name.rpartition(".")
     return f"{D2L_LAYERS[layer]}.{kind}"
-
-
-def zfnet_key(name: str) -> str:
-    layer, _, kind = name.rpartition(".")
-    return f"{ZFNET_LAYERS[layer]}.{kind}"
 
 
 REFERENCES = [
@@ -103,7 +89,7 @@ REFERENCES = [
         parameters=62_357_608,
         shape=(1, 3, 216, 224),
         training_shape=None,
-        key=zfnet_key,
+        key=pytorchcv_key,
         slow=True,
         stages=("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7"),
         fixed_size=True,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.inception_resnet import key_from_pytorchcv
+from models.inception_resnet import pytorchcv_key
 from tests.models.reference import Reference, torchvision_models
 
 
@@ -156,7 +156,7 @@ REFERENCES = [
         parameters=23_995_624,
         shape=(1, 3, 107, 139),
         training_shape=(8, 3, 75, 91),
-        key=key_from_pytorchcv,
+        key=pytorchcv_key,
         slow=True,
         stages=(
             "conv2d_4b",

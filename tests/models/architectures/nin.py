@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from models.nin import pytorchcv_key
 from tests.models.reference import Reference
 
 
@@ -26,13 +27,6 @@ def nin_key(name: str) -> str:
     return f"features.{2 * stage + (stage == 3)}.{layer}.{kind}"
 
 
-def cifar_key(name: str) -> str:
-    """features.stageS.unitU.conv.weight, and output.final_conv.conv.weight."""
-    path, _, kind = name.replace("output.final_conv", "features.stage3.unit3").rpartition(".")
-    _, stage, unit, _ = path.split(".")
-    return f"features.{3 * int(stage[-1]) - 3}.{2 * int(unit[-1]) - 2}.{kind}"
-
-
 REFERENCES = [
     Reference(
         "nin",
@@ -52,7 +46,7 @@ REFERENCES = [
         parameters=966_986,
         shape=(2, 3, 32, 32),
         training_shape=None,
-        key=cifar_key,
+        key=pytorchcv_key,
         stages=("features.0.0", "features.3.0", "features.6.0"),
         fixed_size=True,
     ),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from typing import Any
 
+from models.preresnet import pytorchcv_key
 from tests.models.architectures.resnet import SHAPE, STAGES, TRAINING_SHAPE
 from tests.models.reference import Reference
 
@@ -31,16 +31,6 @@ CIFAR = {
     "preresnet164": (18, True, 1_703_258),
     "preresnet1001": (111, True, 10_327_706),
 }
-PARTS = (
-    ("features.init_block.conv", "conv1"),
-    ("features.init_block.bn", "bn1"),
-    ("features.post_activ", "last"),
-    ("output", "fc"),
-    ("body.conv1.bn", "before.bn"),
-    ("body.conv2.bn", "branch.bn1"),
-    ("body.conv3.bn", "branch.bn2"),
-    ("identity_conv", "shortcut.conv"),
-)
 
 
 def pytorchcv(name: str) -> Any:
@@ -51,14 +41,6 @@ def pytorchcv(name: str) -> Any:
     model = getattr(preresnet, name)()
     model.features.final_pool = nn.AdaptiveAvgPool2d(1)
     return model
-
-
-def pytorchcv_key(name: str) -> str:
-    name = re.sub(r"features\.stage(\d)", r"layer\1", name)
-    name = re.sub(r"unit(\d+)", lambda match: str(int(match[1]) - 1), name)
-    for theirs, ours in PARTS:
-        name = name.replace(theirs, ours)
-    return re.sub(r"body\.conv(\d)\.conv", r"branch.conv\1", name)
 
 
 def cifar(n: int, bottleneck: bool) -> Any:

@@ -16,7 +16,7 @@ from minidnn.data import Preprocessing, open_image
 from minidnn.optim import SGD
 from minidnn.serialization import save_checkpoint
 from models import command_line, registry
-from models.command_line.predict import read_labels
+from models.command_line.predict import _argument, read_labels
 from models.preprocessing import preprocessing
 
 Image = pytest.importorskip("PIL.Image")
@@ -142,6 +142,19 @@ def test_the_number_of_classes_is_that_of_the_weights(folder: Path, capsys: Any)
     assert out == lines("a.png", probabilities(network(2, 3), prepared("a.png")), 3, "class {}")
 
 
+def test_arguments_that_the_weights_do_not_tell(folder: Path, capsys: Any) -> None:
+    minidnn.save(network(0, width=6), "wide.safetensors")
+    _, out, _ = run(capsys, MODEL, "a.png", "--weights", "wide.safetensors", "--argument", "width=6")
+    assert out == lines("a.png", probabilities(network(0, width=6), prepared("a.png")), 5, "class {}")
+
+
+def test_values_of_arguments() -> None:
+    assert _argument("padding=tensorflow") == ("padding", "tensorflow")
+    assert _argument("width_mult=0.5") == ("width_mult", 0.5)
+    assert _argument("relu=true") == ("relu", True)
+    assert _argument("a=b=c") == ("a", "b=c")
+
+
 def test_a_checkpoint_of_training_brings_its_arguments_and_its_preprocessing(
     folder: Path, capsys: Any
 ) -> None:
@@ -207,6 +220,14 @@ MISTAKES = {
     "two means": (
         ("a.png", "--weights", "first.safetensors", "--mean", "1,2"),
         "mean and std must have one number per channel",
+    ),
+    "no value": (
+        ("a.png", "--weights", "first.safetensors", "--argument", "width"),
+        "--argument must be a name and a value like padding=tensorflow, got 'width'",
+    ),
+    "no such argument": (
+        ("a.png", "--weights", "first.safetensors", "--argument", "padding=torch"),
+        f"{MODEL} has no argument 'padding'; it has: num_classes, width",
     ),
     "large crop": (
         ("a.png", "--weights", "first.safetensors", "--resize", "50"),
