@@ -8,6 +8,7 @@ with kernels.use(conv2d_forward="loops"):          # choose a version while the 
     ...
 """
 
+from kernels.prepared import PreparedWeight
 from kernels.registry import implements, operations, use, versions
 from kernels.threads import get_num_threads, set_num_threads
 from kernels.window import Window
@@ -16,6 +17,7 @@ from kernels.window import Window
 BELONGS_TO = "minidnn"
 
 __all__ = [
+    "PreparedWeight",
     "Window",
     "get_num_threads",
     "implements",

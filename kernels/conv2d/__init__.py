@@ -1,4 +1,5 @@
-"""Two-dimensional convolution: the contracts of its forward pass and of its three gradients.
+"""Two-dimensional convolution: the contracts of its forward pass, cold and on a prepared weight, and of its
+three gradients.
 
 As everywhere in deep learning the kernel is not flipped: this is cross-correlation.
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kernels.array import Array, check_floating, check_rank, check_shape, input_shape4
+from kernels.array import Array, Shape4, check_floating, check_rank, check_shape, input_shape4
 from kernels.convolution import (
     check_bias,
     check_channels,
@@ -21,10 +22,18 @@ from kernels.convolution import (
     check_weight,
     check_window,
 )
+from kernels.prepared import PreparedWeight, check_activation, check_prepared
 from kernels.registry import dispatch
 from kernels.window import Window
 
-__all__ = ["conv2d_backward_bias", "conv2d_backward_input", "conv2d_backward_weight", "conv2d_forward"]
+__all__ = [
+    "conv2d_backward_bias",
+    "conv2d_backward_input",
+    "conv2d_backward_weight",
+    "conv2d_forward",
+    "conv2d_forward_prepared",
+    "conv2d_prepare_weight",
+]
 
 
 def conv2d_forward(x: Array, weight: Array, bias: Array | None, window: Window, groups: int) -> Array:
@@ -64,6 +73,69 @@ def conv2d_forward(x: Array, weight: Array, bias: Array | None, window: Window, 
     return dispatch(conv2d_forward, x, weight, bias, window, groups)
 
 
+def conv2d_prepare_weight(
+    weight: Array, input_shape: Sequence[int], window: Window, groups: int
+) -> PreparedWeight:
+    """Return the weight in the form in which `conv2d_forward_prepared` wants it; a weight is prepared once.
+
+    Shapes: weight (O, C_in / G, KH, KW); `input_shape` = (N, C_in, H, W) of the inputs to come.
+    Dtypes: as `conv2d_forward`.
+    Edge contract: `input_shape` only decides which version is the best; the result runs on inputs of any
+        batch, height and width. The result keeps the weight, not a copy: who changes its elements
+        has to prepare it again.
+
+    Raises:
+        ValueError, TypeError: as `conv2d_forward`; no x of `input_shape` could be convolved.
+    """
+    check_floating(analytic=True, weight=weight)
+    check_weight(weight, groups)
+    check_window(window, weight.shape[2:])
+    shape = _check_input_shape(input_shape, weight, groups)
+    window.output_size(shape[2:])
+    return dispatch(conv2d_prepare_weight, weight, shape, window, groups)
+
+
+def conv2d_forward_prepared(
+    x: Array,
+    prepared: PreparedWeight,
+    bias: Array | None,
+    window: Window,
+    groups: int,
+    activation: str | None,
+) -> Array:
+    """Return the activation of the convolution of x with a prepared weight, plus the bias.
+
+        y = f(conv2d_forward(x, w, b, window, groups)), f the activation or nothing
+
+    Shapes: as `conv2d_forward`, with the weight that was prepared.
+    Dtypes: as `conv2d_forward`; with an activation not complex128.
+    Edge contract: as `conv2d_forward` and the activation. The version that prepared the weight runs; where
+        another backend is selected, it runs on the weight as it was given.
+
+    Args:
+        x: the input planes.
+        prepared: what `conv2d_prepare_weight` made for the same window and groups.
+        bias: added to every position of its channel.
+        window: as for `conv2d_forward`.
+        groups: as for `conv2d_forward`.
+        activation: a name out of `kernels.prepared.ACTIVATIONS`, or None.
+
+    Raises:
+        ValueError, TypeError: as `conv2d_forward`; a weight prepared for another window, other groups or
+            another operation; an unknown activation.
+    """
+    check_window(window)
+    check_prepared(prepared, "conv2d", window=window, groups=groups)
+    weight = prepared.weight
+    check_floating(analytic=activation is None, x=x, prepared=weight, bias=bias)
+    check_planes("x", x)
+    check_channels("x", x, weight.shape[1] * groups, weight, groups)
+    check_bias(bias, weight.shape[0])
+    check_activation(activation)
+    window.output_size(x.shape[2:])
+    return dispatch(conv2d_forward_prepared, x, prepared, bias, window, groups, activation)
+
+
 def conv2d_backward_input(
     grad_output: Array, weight: Array, input_shape: Sequence[int], window: Window, groups: int
 ) -> Array:
@@ -84,15 +156,8 @@ def conv2d_backward_input(
     check_rank("grad_output", grad_output, 4)
     check_weight(weight, groups)
     check_window(window, weight.shape[2:])
-    batch, channels, height, width = shape = input_shape4(input_shape)
-    if channels != weight.shape[1] * groups:
-        raise ValueError(
-            f"input_shape has {channels} channels but weight {tuple(weight.shape)} with groups={groups} "
-            f"needs {weight.shape[1] * groups}"
-        )
-    if min(height, width) < 1:
-        raise ValueError(f"input_shape must have a positive height and width, got {tuple(input_shape)}")
-    check_shape("grad_output", grad_output, (batch, weight.shape[0], *window.output_size((height, width))))
+    shape = _check_input_shape(input_shape, weight, groups)
+    check_shape("grad_output", grad_output, (shape[0], weight.shape[0], *window.output_size(shape[2:])))
     return dispatch(conv2d_backward_input, grad_output, weight, shape, window, groups)
 
 
@@ -137,3 +202,16 @@ def conv2d_backward_bias(grad_output: Array) -> Array:
     check_floating(analytic=True, grad_output=grad_output)
     check_planes("grad_output", grad_output)
     return dispatch(conv2d_backward_bias, grad_output)
+
+
+def _check_input_shape(input_shape: Sequence[int], weight: Array, groups: int) -> Shape4:
+    """Return `input_shape` as four ints; it must have planes, and the channels that the weight works on."""
+    batch, channels, height, width = input_shape4(input_shape)
+    if channels != weight.shape[1] * groups:
+        raise ValueError(
+            f"input_shape has {channels} channels but weight {tuple(weight.shape)} with groups={groups} "
+            f"needs {weight.shape[1] * groups}"
+        )
+    if min(height, width) < 1:
+        raise ValueError(f"input_shape must have a positive height and width, got {tuple(input_shape)}")
+    return batch, channels, height, width

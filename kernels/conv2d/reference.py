@@ -13,8 +13,11 @@ from kernels.conv2d import (
     conv2d_backward_input,
     conv2d_backward_weight,
     conv2d_forward,
+    conv2d_forward_prepared,
+    conv2d_prepare_weight,
 )
 from kernels.convolution import crop_planes, pad_planes, padded_size, patch_slices
+from kernels.prepared import PreparedWeight, activate
 from kernels.registry import implements
 from kernels.window import Window
 
@@ -46,6 +49,40 @@ def conv2d_forward_im2col(x: Array, weight: Array, bias: Array | None, window: W
     if bias is not None:
         y += bias[:, None, None]
     return y
+
+
+@implements(conv2d_prepare_weight, "loops", "the weight as it is")
+def conv2d_prepare_weight_loops(
+    weight: Array, input_shape: Sequence[int], window: Window, groups: int
+) -> PreparedWeight:
+    """Nothing to do."""
+    return PreparedWeight("conv2d", "reference", "loops", weight, (window, groups))
+
+
+@implements(conv2d_forward_prepared, "loops", "the definition, then the activation")
+def conv2d_forward_prepared_loops(
+    x: Array,
+    prepared: PreparedWeight,
+    bias: Array | None,
+    window: Window,
+    groups: int,
+    activation: str | None,
+) -> Array:
+    """f(conv2d(x, w, b)) on the weight as it was given, whoever prepared it."""
+    return activate(conv2d_forward_loops(x, prepared.weight, bias, window, groups), activation)
+
+
+@implements(conv2d_forward_prepared, "im2col", "patches as columns of a matrix, then the activation")
+def conv2d_forward_prepared_im2col(
+    x: Array,
+    prepared: PreparedWeight,
+    bias: Array | None,
+    window: Window,
+    groups: int,
+    activation: str | None,
+) -> Array:
+    """f(W X + b) on the weight as it was given, whoever prepared it."""
+    return activate(conv2d_forward_im2col(x, prepared.weight, bias, window, groups), activation)
 
 
 @implements(

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from kernels import registry
+from kernels import PreparedWeight, registry
 from tests.kernels.sample import Draw, Sample
 
 HERE = Path(__file__).parent
@@ -36,8 +36,13 @@ def oracles() -> dict[str, Callable[..., Any]]:
 
 
 def outcome(function: Callable[..., Any], arguments: Sequence[Any], writes: Sequence[int]) -> list[Any]:
-    """All arrays that a call produces: what it returns, then what it writes in place by name."""
+    """All arrays that a call produces: what it returns, then what it writes in place by name.
+
+    Of a prepared weight it is the weight: what was made of it is judged by the runs on it.
+    """
     result = function(*arguments)
+    if isinstance(result, PreparedWeight):
+        result = result.weight
     returned = list(result) if isinstance(result, tuple) else [result]
     return [item for item in returned if item is not None] + [arguments[position] for position in writes]
 

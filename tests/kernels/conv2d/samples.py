@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from hypothesis import strategies as st
 
+import kernels
+from kernels import PreparedWeight, registry
+from kernels.conv2d import conv2d_prepare_weight
+from kernels.prepared import ACTIVATIONS
 from kernels.window import Pair, Window
 from tests.kernels.convolution import geometries, torch_conv2d, torch_conv2d_gradients
-from tests.kernels.sample import Sample
+from tests.kernels.sample import Draw, Sample
+
+ENDINGS = (None, *ACTIVATIONS)
 
 
 def samples(
@@ -52,7 +61,46 @@ def samples(
             reduction_length=area,
         ),
         Sample("conv2d_backward_bias", label, lambda draw: (draw.normal(*y),), reduction_length=area),
+        Sample("conv2d_prepare_weight", label, lambda draw: (draw.normal(*weight), x, window, groups)),
+        *prepared_samples(label, x, weight, window, groups, bias),
     ]
+
+
+def prepared_samples(
+    label: str, x: tuple[int, ...], weight: tuple[int, ...], window: Window, groups: int, bias: bool
+) -> list[Sample]:
+    """Runs on the weight as each version prepares it that takes these shapes, with changing activations."""
+    rows = [row for row in registry.table() if row.operation == "conv2d_prepare_weight"]
+    fitting = [row for row in rows if row.fits(np.zeros(weight), x, window, groups)]
+    return [
+        Sample(
+            "conv2d_forward_prepared",
+            f"{label}-{row.backend}-{row.name}",
+            _prepared(row.backend, row.name, x, weight, window, groups, bias, ending),
+            reduction_length=weight[1] * window.kernel[0] * window.kernel[1] + 1,
+        )
+        for row, ending in zip(fitting, ENDINGS[sum(weight) % len(ENDINGS) :] + ENDINGS, strict=False)
+    ]
+
+
+def _prepared(
+    backend: str,
+    version: str,
+    x: tuple[int, ...],
+    weight: tuple[int, ...],
+    window: Window,
+    groups: int,
+    bias: bool,
+    activation: str | None,
+) -> Callable[[Draw], tuple[Any, ...]]:
+    def make(draw: Draw) -> tuple[Any, ...]:
+        values, filters = draw.normal(*x), draw.normal(*weight)
+        offsets = draw.normal(weight[0]) if bias else None
+        with kernels.use(backend=backend, conv2d_prepare_weight=version):
+            prepared = conv2d_prepare_weight(filters, x, window, groups)
+        return values, prepared, offsets, window, groups, activation
+
+    return make
 
 
 SAMPLES = [
@@ -112,7 +160,23 @@ def _backward_bias(grad_output):
     return torch_conv2d_gradients(grad_output, x, weight, Window.of(1), 1)[2]
 
 
+def _prepare_weight(weight, input_shape, window, groups):
+    """What it is prepared from is all that PyTorch can say about it."""
+    return weight.copy()
+
+
+def _forward_prepared(x, prepared: PreparedWeight, bias, window, groups, activation):
+    from torch.nn import functional
+
+    from tests.torch_bridge import to_torch
+
+    y = torch_conv2d(x, prepared.weight, bias, window, groups)
+    return y if activation is None else getattr(functional, activation)(to_torch(y)).numpy()
+
+
 ORACLES = {
+    "conv2d_forward_prepared": _forward_prepared,
+    "conv2d_prepare_weight": _prepare_weight,
     "conv2d_forward": torch_conv2d,
     "conv2d_backward_input": _backward_input,
     "conv2d_backward_weight": _backward_weight,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from kernels.conv2d import (
     conv2d_backward_input,
     conv2d_backward_weight,
     conv2d_forward,
+    conv2d_forward_prepared,
+    conv2d_prepare_weight,
 )
 from kernels.window import Window
 from tests.kernels.sample import Draw
@@ -149,3 +152,62 @@ def test_columns_taken_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
         assert pieces == [(0, 2), (2, 4), (4, 5)]
         for cut, complete in zip(results(), whole, strict=True):
             np.testing.assert_allclose(cut, complete, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((weight(), (2, 5, 5, 6), WINDOW, 2), ValueError, "input_shape has 5 channels but weight"),
+        ((weight(), (2, 4, 2, 6), WINDOW, 2), ValueError, "input height 2 .* smaller than the window's"),
+        ((weight(), (2, 4, 5, 6), WINDOW, 4), ValueError, "groups must divide the 6 channels of weight"),
+        ((weight().astype(int), (2, 4, 5, 6), WINDOW, 2), TypeError, "weight must have dtype float32"),
+    ],
+)
+def test_prepare_weight_refuses(arguments: tuple[Any, ...], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        conv2d_prepare_weight(*arguments)
+
+
+PREPARED = conv2d_prepare_weight(weight(), (2, 4, 5, 6), WINDOW, 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((x(), weight(), None, WINDOW, 2, None), TypeError, "must be a kernels.PreparedWeight, got ndarray"),
+        (
+            (x(), replace(PREPARED, operation="linear"), None, WINDOW, 2, None),
+            ValueError,
+            "prepared must be a weight of conv2d, got one of linear",
+        ),
+        (
+            (x(), PREPARED, None, WINDOW, 1, None),
+            ValueError,
+            "made for the same window and groups: it is for .* 2",
+        ),
+        ((x(), PREPARED, None, Window.of((3, 2), 2), 2, None), ValueError, "the call has .*stride"),
+        ((x(2, 6, 5, 6), PREPARED, None, WINDOW, 2, None), ValueError, "x has 6 channels but weight"),
+        ((x().astype(np.float32), PREPARED, None, WINDOW, 2, None), TypeError, "prepared has dtype float64"),
+        ((x(), PREPARED, np.zeros(5), WINDOW, 2, None), ValueError, "bias must have shape"),
+        ((x(2, 4, 2, 6), PREPARED, None, WINDOW, 2, None), ValueError, "smaller than the window's"),
+        ((x(), PREPARED, None, WINDOW, 2, "swish"), ValueError, "activation must be None or one of relu,"),
+        ((x(), PREPARED, None, WINDOW, 2, 1), ValueError, "activation must be None or one of relu,"),
+        ((x(), PREPARED, None, None, 2, None), TypeError, "window must be a kernels.Window"),
+    ],
+)
+def test_forward_prepared_refuses(arguments: tuple[Any, ...], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        conv2d_forward_prepared(*arguments)
+
+
+@pytest.mark.parametrize("activation", [None, "relu", "silu"])
+def test_a_prepared_weight_runs_on_other_sizes_and_backends(activation: str | None) -> None:
+    draw = Draw(5)
+    filters, offsets = draw.normal(6, 2, 3, 2), draw.normal(6)
+    prepared = conv2d_prepare_weight(filters, (2, 4, 5, 6), WINDOW, 2)
+    for size in ((1, 4, 5, 6), (3, 4, 9, 4), (0, 4, 5, 6)):
+        values = draw.normal(*size)
+        got = conv2d_forward_prepared(values, prepared, offsets, WINDOW, 2, activation)
+        with kernels.use(backend="reference"):
+            want = conv2d_forward_prepared(values, prepared, offsets, WINDOW, 2, activation)
+        np.testing.assert_allclose(got, want, rtol=1e-13, atol=1e-13)

@@ -1,0 +1,92 @@
+"""How a version of the convolution on the CPU enters the table: prepared and cold at once.
+
+A version is written as two functions, what it does to a weight once and how it runs on the outcome. Its cold
+form, `conv2d_forward`, is one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from kernels.array import Array
+from kernels.conv2d import conv2d_forward, conv2d_forward_prepared, conv2d_prepare_weight
+from kernels.prepared import PreparedWeight
+from kernels.registry import implements
+from kernels.window import Window
+
+# pack(weight, input_shape, window, groups) -> the packed arrays
+Pack: TypeAlias = Callable[[Array, Sequence[int], Window, int], tuple[Array, ...]]
+# run(x, prepared, bias, window, groups, activation) -> y
+Run: TypeAlias = Callable[[Array, PreparedWeight, Array | None, Window, int, str | None], Array]
+# (weight's shape, input_shape, window, groups) -> whether the version takes them, or is the best for them
+Test: TypeAlias = Callable[[Sequence[int], Sequence[int], Window, int], bool]
+
+TYPES = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def _any_shape(weight_shape: Sequence[int], input_shape: Sequence[int], window: Window, groups: int) -> bool:
+    return True
+
+
+def announce_version(
+    name: str,
+    idea: str,
+    pack: Pack,
+    run: Run,
+    *,
+    fits: Test = _any_shape,
+    pays: Test = _any_shape,
+    pays_cold: Test | None = None,
+) -> None:
+    """Enter a CPU version into the ladders of the three forward operations.
+
+    Args:
+        name: its name on the ladder.
+        idea: one line that says what it does differently.
+        pack: makes the packed arrays of a weight.
+        run: runs on a weight prepared by this version; x of any memory layout.
+        fits: for which shapes it can run; the dtype, float32 or float64, is looked at here.
+        pays: for which shapes it is the best of those that fit, the weight being prepared.
+        pays_cold: the same with the preparation's time included; by default as `pays`.
+    """
+    pays_with_preparation = pays_cold or pays
+
+    def prepare(weight: Array, input_shape: Sequence[int], window: Window, groups: int) -> PreparedWeight:
+        packed = pack(weight, input_shape, window, groups)
+        return PreparedWeight("conv2d", "cpu", name, weight, (window, groups), packed)
+
+    def cold(x: Array, weight: Array, bias: Array | None, window: Window, groups: int) -> Array:
+        return run(x, prepare(weight, x.shape, window, groups), bias, window, groups, None)
+
+    implements(
+        conv2d_prepare_weight,
+        name,
+        idea,
+        backend="cpu",
+        fits=lambda weight, input_shape, window, groups: (
+            weight.dtype in TYPES and fits(weight.shape, input_shape, window, groups)
+        ),
+        pays=lambda weight, input_shape, window, groups: pays(weight.shape, input_shape, window, groups),
+    )(prepare)
+    implements(
+        conv2d_forward_prepared,
+        name,
+        idea,
+        backend="cpu",
+        fits=lambda x, prepared, bias, window, groups, activation: prepared.is_for("cpu", name),
+    )(run)
+    implements(
+        conv2d_forward,
+        name,
+        idea,
+        backend="cpu",
+        fits=lambda x, weight, bias, window, groups: (
+            x.dtype in TYPES and fits(weight.shape, x.shape, window, groups)
+        ),
+        pays=lambda x, weight, bias, window, groups: pays_with_preparation(
+            weight.shape, x.shape, window, groups
+        ),
+    )(cold)
