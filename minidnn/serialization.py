@@ -28,7 +28,7 @@ from minidnn.nn.module import Module
 from minidnn.optim.optimizer import Optimizer
 from minidnn.optim.schedule import LRScheduler
 from minidnn.tensor import Tensor
-from minidnn.torch_files import is_torch_file, read_torch_file
+from minidnn.torch_files import LONGEST_START, is_torch_file, read_torch_file
 
 _METADATA = "minidnn"
 _CHECKPOINT = "minidnn training checkpoint, version 1"
@@ -78,7 +78,7 @@ def load(path: str | os.PathLike[str]) -> Any:
             elements of a type that NumPy does not have.
     """
     with MappedFile(path) as file:
-        if is_torch_file(file.content[:16]):
+        if is_torch_file(file.content[:LONGEST_START]):
             return read_torch_file(file)
         tensors, structure = _read(file)
     if structure is None:

@@ -7,6 +7,8 @@ Two formats, both known from what PyTorch's documentation and the files themselv
 - before that ("legacy") pickles in a row: a magic number, the format's version, facts about the machine, the
   object, the list of the storages' keys; then every storage, its length in front, always little-endian.
 
+The first format, a tar archive (before 0.1.10), is told but not read.
+
 The pickle may name tensors, storages, ordered dictionaries and sets; anything else is refused by its name.
 Arrays are views of the file (see `MappedFile`), half precision stays half, bfloat16 becomes float32.
 """
@@ -38,6 +40,8 @@ from minidnn.plain_pickle import (
 from minidnn.tensor import Tensor
 
 ZIP_START = b"PK\x03\x04"
+TAR_MARK, TAR_MARK_PLACE = b"ustar", 257
+LONGEST_START = TAR_MARK_PLACE + len(TAR_MARK)
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 LEGACY_VERSION = 1001
 # A pickle holds names and sizes, no elements: 16 MB are enough for a hundred thousand tensors.
@@ -48,9 +52,14 @@ BYTES_ALIGNMENT = 16
 
 
 def is_torch_file(start: bytes) -> bool:
-    """Tell by a file's first bytes (at least 9) whether it is to be read as PyTorch's."""
+    """Tell by a file's first bytes (`LONGEST_START` of them) whether it is to be read as PyTorch's."""
     # The header of a safetensors file, 640 bytes long, could begin like a pickle, but for the brace.
-    return start.startswith(ZIP_START) or (start[:1] == b"\x80" and start[8:9] != b"{")
+    is_safetensors = start[8:9] == b"{"
+    return start.startswith(ZIP_START) or (not is_safetensors and (start[:1] == b"\x80" or _is_tar(start)))
+
+
+def _is_tar(start: bytes) -> bool:
+    return start[TAR_MARK_PLACE:LONGEST_START] == TAR_MARK
 
 
 def read_torch_file(file: MappedFile) -> Any:
@@ -59,9 +68,15 @@ def read_torch_file(file: MappedFile) -> Any:
     Parameters come back as plain Tensors; a state dict keeps its `_metadata` (the versions of its layers).
 
     Raises:
-        ValueError: the file is damaged or hostile, names something else than tensors and containers, or
-            holds elements that NumPy does not have.
+        ValueError: the file is damaged or hostile, is a tar archive, names something else than tensors and
+            containers, or holds elements that NumPy does not have.
     """
+    if _is_tar(file.content[:LONGEST_START]):
+        raise ValueError(
+            f"{file.path} is a tar archive, PyTorch's format before 0.1.10, which is not read: if you trust "
+            "where it comes from, torch.load(path, weights_only=False) reads it and torch.save writes a new "
+            "file; an archive of other files must be unpacked first"
+        )
     with _one_line_errors(file):
         value = _read_zip(file) if file.content[:4] == ZIP_START else _read_legacy(file)
         _check_contents(value)

@@ -8,6 +8,7 @@ import pickle
 import struct
 import subprocess
 import sys
+import tarfile
 import tracemalloc
 import zipfile
 from collections.abc import Iterator
@@ -451,6 +452,40 @@ def test_damaged_files_give_one_sentence(kind: str, tmp_path: Path, monkeypatch:
     assert "\n" not in str(caught.value)
 
 
+def tar_file() -> bytes:
+    """PyTorch's first format, of {"w": [1, 2, 3]}: numbered storages, tensors on them, and the object."""
+    members = {
+        # one storage, key 7; the last list would be of views
+        "storages": pickle.dumps(1, 2)
+        + b"(I7\nS'cpu'\nctorch\nFloatStorage\nt."
+        + struct.pack("<q3f", 3, 1, 2, 3)
+        + pickle.dumps([], 2),
+        # key 8 on storage 7: one axis (and padding), size 3, stride 1, offset 0
+        "tensors": pickle.dumps(1, 2)
+        + b"(I8\nI7\nctorch\nFloatTensor\nt."
+        + struct.pack("<2i3q", 1, 0, 3, 1, 0),
+        "pickle": b"(dS'w'\nP8\ns.",
+    }
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as target:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            target.addfile(info, io.BytesIO(content))
+    return file.getvalue()
+
+
+def test_the_tar_format_is_told_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(
+        ValueError, match="file.pth is a tar archive, PyTorch's format before 0.1.10"
+    ) as caught:
+        read(tar_file(), tmp_path)
+    assert "torch.load(path, weights_only=False) reads it and torch.save writes a new file" in str(
+        caught.value
+    )
+    assert "\n" not in str(caught.value)
+
+
 def test_empty_files_and_odd_ones(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="file.pth is empty"):
         read(b"", tmp_path)
@@ -563,6 +598,14 @@ def test_modules_and_sparse_tensors_are_refused(module: bool, tmp_path: Path) ->
     name = "torch.nn.modules.linear.Linear" if module else "torch._utils._rebuild_sparse_tensor"
     with pytest.raises(ValueError, match=f"it names {name}, .*save the model's state_dict"):
         minidnn.load(tmp_path / "m.pth")
+
+
+@pytest.mark.reference
+def test_the_way_out_of_the_tar_format(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    (tmp_path / "old.pth").write_bytes(tar_file())
+    torch.save(torch.load(tmp_path / "old.pth", weights_only=False), tmp_path / "new.pth")
+    assert minidnn.load(tmp_path / "new.pth")["w"].numpy().tolist() == [1, 2, 3]
 
 
 @pytest.mark.reference
