@@ -1,0 +1,135 @@
+"""What a call costs: operations of the direct algorithm, bytes that must move, the length of its sums.
+
+A multiply-add counts as two operations. Bytes are those of all arrays read and written once. `performed` is
+what a
+version really does, where that is less: Winograd's algorithm trades multiplications for additions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from benchmarks.arguments import ArraySpec
+
+Arguments = Sequence[Any]
+Rule = Callable[[Arguments], int]
+
+# F(4x4, 3x3) multiplies 36 times where the direct algorithm does 144 times. The transforms' additions are not
+# counted and smaller tiles save less, so this is the least a version of that name performs.
+WINOGRAD_TILE = 4
+
+
+def _conv2d_terms(arguments: Arguments) -> int:
+    """Multiply-adds of a convolution: every output is a sum over its group's channels and the taps."""
+    x, weight, _, window = arguments[:4]
+    positions = math.prod(window.output_size(x.shape[2:]))
+    return x.shape[0] * positions * math.prod(weight.shape)
+
+
+def _conv2d_input_terms(arguments: Arguments) -> int:
+    grad_output, weight = arguments[:2]
+    return grad_output.shape[0] * math.prod(grad_output.shape[2:]) * math.prod(weight.shape)
+
+
+def _conv2d_weight_terms(arguments: Arguments) -> int:
+    """As forward: every output takes part with its channels and taps."""
+    grad_output, x, window = arguments[:3]
+    groups = arguments[3] if len(arguments) > 3 else x.shape[1]
+    return math.prod(grad_output.shape) * x.shape[1] // groups * math.prod(window.kernel)
+
+
+def _linear_terms(arguments: Arguments) -> int:
+    return math.prod(arguments[0].shape) * arguments[1].shape[0]
+
+
+def _linear_input_terms(arguments: Arguments) -> int:
+    return math.prod(arguments[0].shape) * arguments[1].shape[1]
+
+
+def _linear_weight_terms(arguments: Arguments) -> int:
+    return math.prod(arguments[0].shape) * arguments[1].shape[-1]
+
+
+TERMS: dict[str, Rule] = {
+    "conv2d_forward": _conv2d_terms,
+    "conv2d_backward_input": _conv2d_input_terms,
+    "conv2d_backward_weight": _conv2d_weight_terms,
+    "depthwise_conv2d_forward": _conv2d_terms,
+    "depthwise_conv2d_backward_input": _conv2d_input_terms,
+    "depthwise_conv2d_backward_weight": _conv2d_weight_terms,
+    "linear_forward": _linear_terms,
+    "linear_backward_input": _linear_input_terms,
+    "linear_backward_weight": _linear_weight_terms,
+}
+
+
+def direct_operations(operation: str, arguments: Arguments) -> int:
+    """Operations of the direct algorithm; 0 where bytes are what counts."""
+    rule = TERMS.get(operation)
+    return 2 * rule(arguments) if rule else 0
+
+
+def performed_operations(operation: str, arguments: Arguments, version: str) -> int:
+    """The least number of operations that a version of this name performs."""
+    direct = direct_operations(operation, arguments)
+    if "winograd" not in version or operation not in ("conv2d_forward", "conv2d_backward_input"):
+        return direct
+    if operation == "conv2d_forward":
+        height, width = arguments[3].output_size(arguments[0].shape[2:])
+    else:
+        height, width = arguments[2][2:]
+    batch, weight = arguments[0].shape[0], arguments[1].shape
+    tiles = batch * math.ceil(height / WINOGRAD_TILE) * math.ceil(width / WINOGRAD_TILE)
+    tile = WINOGRAD_TILE + weight[2] - 1
+    return min(direct, 2 * tiles * tile * tile * weight[0] * weight[1])
+
+
+LENGTHS: dict[str, Rule] = {
+    "conv2d_forward": lambda a: math.prod(a[1].shape[1:]) + 1,
+    "conv2d_backward_input": lambda a: a[1].shape[0] // a[4] * math.prod(a[1].shape[2:]),
+    "conv2d_backward_weight": lambda a: a[0].shape[0] * math.prod(a[0].shape[2:]),
+    "depthwise_conv2d_forward": lambda a: math.prod(a[1].shape[1:]) + 1,
+    "depthwise_conv2d_backward_input": lambda a: math.prod(a[1].shape[2:]),
+    "depthwise_conv2d_backward_weight": lambda a: a[0].shape[0] * math.prod(a[0].shape[2:]),
+    "linear_forward": lambda a: a[1].shape[1] + 1,
+    "linear_backward_input": lambda a: a[1].shape[0],
+    "linear_backward_weight": lambda a: math.prod(a[0].shape[:-1]),
+    "average_pool2d_forward": lambda a: math.prod(a[1].kernel),
+    "average_pool2d_backward": lambda a: math.prod(a[2].kernel),
+    "max_pool2d_backward": lambda a: math.prod(a[3].kernel),
+    "global_average_pool2d_forward": lambda a: math.prod(a[0].shape[2:]),
+    "adaptive_average_pool2d_forward": lambda a: math.prod(a[0].shape[2:]),
+    "batch_norm_forward_training": lambda a: a[0].shape[0] * math.prod(a[0].shape[2:]),
+    "batch_norm_backward_training": lambda a: a[1].shape[0] * math.prod(a[1].shape[2:]),
+    "local_response_norm_forward": lambda a: a[1],
+    "local_response_norm_backward": lambda a: a[2],
+    "softmax_forward": lambda a: a[0].shape[a[1]],
+    "softmax_backward": lambda a: a[0].shape[a[2]],
+    "cross_entropy_forward": lambda a: math.prod(a[0].shape),
+    "cross_entropy_backward": lambda a: a[1].shape[1],
+    # The positions of samples, up to the map's length, are rounded too.
+    "roi_align_forward": lambda a: 4 * max(a[4], 1) ** 2 + max(a[0].shape[2:]),
+    "roi_align_backward": lambda a: len(a[1]) * math.prod(a[0].shape[2:]),
+    "roi_pool_backward": lambda a: len(a[2]) * math.prod(a[0].shape[2:]),
+}
+
+
+def reduction_length(operation: str, arguments: Arguments) -> int:
+    """How many terms are summed into one output; 1 where each output stands for itself."""
+    rule = LENGTHS.get(operation)
+    return max(int(rule(arguments)), 1) if rule else 1
+
+
+def moved_bytes(arguments: Arguments, outputs: Sequence[Any]) -> int:
+    """Bytes of all arrays, each read or written once."""
+    return sum(_bytes(item) for item in (*arguments, *outputs))
+
+
+def _bytes(item: Any) -> int:
+    if isinstance(item, tuple | list):
+        return sum(_bytes(part) for part in item)
+    if isinstance(item, ArraySpec):
+        return math.prod(item.shape) * (8 if item.dtype.endswith("64") else 4)
+    return int(getattr(item, "nbytes", 0))
