@@ -78,8 +78,8 @@ def implements(
     idea: str,
     *,
     backend: str | None = None,
-    fits: Callable[P, bool] | None = None,
-    pays: Callable[P, bool] | None = None,
+    fits: Callable[..., bool] | None = None,
+    pays: Callable[..., bool] | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Announce the decorated function as a version of `contract`'s operation.
 
@@ -119,7 +119,7 @@ def dispatch(contract: Callable[P, R], *arguments: P.args, **keywords: P.kwargs)
 
     Overflow and invalid operations give infinity and NaN without NumPy's warnings, as on every backend.
     """
-    function: Callable[P, R] = choose(contract, *arguments, **keywords).function
+    function: Callable[P, R] = _chosen(contract, arguments, keywords).function
     return function(*arguments, **keywords)
 
 
@@ -129,6 +129,10 @@ def choose(contract: Callable[P, R], *arguments: P.args, **keywords: P.kwargs) -
     Raises:
         ValueError: no version of the selected backend (or the version asked for) takes the arguments.
     """
+    return _chosen(contract, arguments, keywords)
+
+
+def _chosen(contract: Callable[..., Any], arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Version:
     selection = _selection.get()
     operation = contract.__name__
     wanted = selection.versions.get(operation)
@@ -137,15 +141,15 @@ def choose(contract: Callable[P, R], *arguments: P.args, **keywords: P.kwargs) -
     candidates = _remembered.get(question)
     if candidates is None:
         candidates = _remembered[question] = _candidates(operation, selection.backend, wanted)
-    spare = None
     for version in candidates:
-        if version.fits is _always or version.fits(*arguments, **keywords):
-            if version.pays is _always or version.pays(*arguments, **keywords):
-                return version
-            spare = spare or version
-    if spare is None:
-        raise ValueError(_no_version(operation, selection.backend, wanted))
-    return spare
+        if (version.pays is _always or version.pays(*arguments, **keywords)) and (
+            version.fits is _always or version.fits(*arguments, **keywords)
+        ):
+            return version
+    for version in candidates:
+        if version.fits(*arguments, **keywords):
+            return version
+    raise ValueError(_no_version(operation, selection.backend, wanted))
 
 
 def _candidates(operation: str, backend: str | None, wanted: str | None) -> tuple[Version, ...]:
