@@ -100,9 +100,9 @@ class Pool:
         return np.asarray(_Owner(block, shelf, shape, typestr))
 
     def _search(self, size: int) -> tuple[_Block, list[_Block]] | None:
-        """A free block of the nearest size below twice the wanted, or else a new one; and its shelf."""
+        """A free block of the nearest size up to twice the wanted, or else a new one; and its shelf."""
         with self._lock:
-            for larger in range(size, 2 * size, 1 << _step(size)):
+            for larger in range(size, 2 * size + 1, 1 << _step(size)):
                 shelf = self._shelves.get(larger, [])
                 block = _pop(shelf)
                 if block is not None:
