@@ -121,11 +121,11 @@ def test_centered_rmsprop_survives_a_constant_gradient(version: str) -> None:
     assert (parameter < 0).all()
 
 
-@pytest.mark.parametrize("version", kernels.versions("sgd_step"))
-def test_steps_write_through_views(version: str) -> None:
+@pytest.mark.parametrize("version", [*kernels.versions("sgd_step", "reference"), None])
+def test_steps_write_through_views(version: str | None) -> None:
     """A non-contiguous parameter is updated in its own memory, and its neighbours are left alone."""
     memory = np.ones((4, 6))
-    with kernels.use(sgd_step=version):
+    with kernels.use(**({"sgd_step": version} if version else {})):
         sgd_step(memory[:, ::2], array(4, 3), None, **SGD)
     np.testing.assert_allclose(memory[:, ::2], 1 - 0.1 * 0.5)
     assert (memory[:, 1::2] == 1).all()
