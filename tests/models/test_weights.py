@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,41 +13,69 @@ import minidnn
 from minidnn import Tensor
 from models import registry
 from models.weights import load_model
+from tests.models.reference import references, torchvision_models
 
-# The smallest of each family of torchvision's, under our name and its own.
-OFFICIAL = {
-    "densenet121": "densenet121",
-    "efficientnet_b0": "efficientnet_b0",
-    "googlenet_bn": "googlenet",
-    "mobilenet_v2": "mobilenet_v2",
-    "mobilenet_v3_small": "mobilenet_v3_small",
-    "resnet18": "resnet18",
-    "shufflenet_v2_x1_0": "shufflenet_v2_x1_0",
-    "squeezenet1_1": "squeezenet1_1",
-}
+TORCHVISION = re.compile(r"torchvision [\d.]+ (\w+)")
+GIANT = 100_000_000  # parameters: of these names and shapes are compared, without the numbers
 
 
-@pytest.mark.reference
-@pytest.mark.parametrize("name", OFFICIAL)
-def test_files_that_torchvisions_models_write(name: str, tmp_path: Path) -> None:
-    """Every tensor arrives, the counters of batches too; legacy and zip files in turn."""
-    from tests.torchvision_bridge import torchvision_ops
+def official(giant: bool) -> pytest.MarkDecorator:
+    """Our name and torchvision's of all models of torchvision."""
+    rows = [
+        pytest.param(name, found[1], marks=[pytest.mark.slow] if reference.slow else [], id=name)
+        for name, reference in references().items()
+        if (found := TORCHVISION.fullmatch(reference.source)) and (reference.parameters > GIANT) is giant
+    ]
+    return pytest.mark.parametrize(("name", "theirs"), rows)
 
+
+def torchvision_model(theirs: str, device: str) -> Any:
+    """torchvision's model with PyTorch's initial numbers, those of its own take long."""
     try:
-        torchvision_ops()
+        get_model = torchvision_models().get_model
     except ImportError as missing:
         pytest.skip(str(missing))
     import torch
-    from torchvision.models import get_model
 
-    keywords = {"init_weights": False} if name == "googlenet_bn" else {}
-    state = get_model(OFFICIAL[name], **keywords).state_dict()
-    legacy = list(OFFICIAL).index(name) % 2 == 0
+    keywords = {"init_weights": False} if theirs in ("googlenet", "inception_v3") else {}
+    with torch.device(device):
+        return get_model(theirs, **keywords)
+
+
+@pytest.mark.reference
+def test_no_model_of_torchvision_is_left_out() -> None:
+    try:
+        theirs = torchvision_models()
+    except ImportError as missing:
+        pytest.skip(str(missing))
+    found = [TORCHVISION.fullmatch(reference.source) for reference in references().values()]
+    both = set(theirs.list_models(module=theirs)) & set(registry.names())
+    assert both == {match[1] for match in found if match}
+
+
+@pytest.mark.reference
+@official(giant=False)
+def test_files_that_torchvisions_models_write(name: str, theirs: str, tmp_path: Path) -> None:
+    """Every tensor arrives, the counters of batches too; legacy and zip files in turn."""
+    state = torchvision_model(theirs, "cpu").state_dict()
+    import torch
+
+    legacy = registry.names().index(name) % 2 == 0
     torch.save(state, tmp_path / "file.pth", _use_new_zipfile_serialization=not legacy)
     ours = load_model(name, tmp_path / "file.pth").network.state_dict()
     assert set(ours) == set(state)
     for key, value in state.items():
         np.testing.assert_array_equal(ours[key].numpy(), value.numpy(), err_msg=key)
+
+
+@pytest.mark.reference
+@official(giant=True)
+def test_names_and_shapes_are_those_of_torchvisions_giants(name: str, theirs: str) -> None:
+    state = torchvision_model(theirs, "meta").state_dict()
+    ours = registry.create(name).state_dict()
+    assert {key: value.shape for key, value in ours.items()} == {
+        key: tuple(value.shape) for key, value in state.items()
+    }
 
 
 def test_half_precision_is_cast(tmp_path: Path) -> None:
