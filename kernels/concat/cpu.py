@@ -7,34 +7,58 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numba import carray, types
+from numba.extending import intrinsic
 
 from kernels.array import Array
-from kernels.compilation import contiguous, parallel, tasks_for
+from kernels.compilation import compiled, contiguous, parallel, tasks_for
 from kernels.concat import concat_backward, concat_forward
 from kernels.mapping import WORTH_IT
 from kernels.memory import empty
 from kernels.registry import implements
 
 IDEA = "rows of bytes, copied by all threads"
+SMALLEST_COPY = 1 << 16  # bytes that are worth a second thread
+
+
+@intrinsic
+def _pointer(typing_context: Any, address: Any) -> Any:
+    """An address, given as a number, as a pointer."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(types.voidptr))
+
+    return types.voidptr(types.int64), emit
+
+
+@compiled
+def _copy(target: Any, target_at: int, source: Any, source_at: int, width: int) -> None:
+    written, read = target[target_at : target_at + width], source[source_at : source_at + width]
+    for i in range(written.size):
+        written[i] = read[i]
 
 
 @parallel
-def _copy_rows(
-    task: int, tasks: int, target: Any, target_at: int, source: Any, source_at: int, width: int
-) -> None:
-    """target[row, target_at : target_at + width] = source[row, source_at : source_at + width] for all rows.
+def _copy_rows(task: int, tasks: int, whole: Any, parts: Any, rows: int, joining: bool) -> None:
+    """Copy between `whole`, whose rows hold one row of every part after the other, and the parts.
 
-    One row alone is shared out by columns.
+    parts: of every array of bytes (rows, width) its address, width and first column in the whole. Where there
+    are fewer rows than tasks, every row is shared out by columns.
     """
-    rows = target.shape[0]
     by_rows = rows >= tasks
     first, last = (rows * task // tasks, rows * (task + 1) // tasks) if by_rows else (0, rows)
-    begin, end = (0, width) if by_rows else (width * task // tasks, width * (task + 1) // tasks)
-    for row in range(first, last):
-        written = target[row, target_at + begin : target_at + end]
-        read = source[row, source_at + begin : source_at + end]
-        for i in range(written.size):
-            written[i] = read[i]
+    length = whole.size // rows
+    for k in range(parts.shape[0]):
+        address, width, start = parts[k, 0], parts[k, 1], parts[k, 2]
+        part = carray(_pointer(address), rows * width, np.uint8)
+        begin = 0 if by_rows else width * task // tasks
+        end = width if by_rows else width * (task + 1) // tasks
+        for row in range(first, last):
+            there, here = row * length + start + begin, row * width + begin
+            if joining:
+                _copy(whole, there, part, here, end - begin)
+            else:
+                _copy(part, here, whole, there, end - begin)
 
 
 def _large(array: Array, *others: Any) -> bool:
@@ -45,14 +69,16 @@ def _any_large(arrays: Sequence[Array], axis: int) -> bool:
     return sum(array.size for array in arrays) >= WORTH_IT
 
 
-def _byte_rows(array: Array, axis: int) -> Array:
-    """A row-major array as rows of bytes: one row for every index of the axes before `axis`."""
-    rows = math.prod(array.shape[:axis])
-    return array.reshape(-1).view(np.uint8).reshape(rows, -1) if array.size else np.empty((rows, 0), np.uint8)
-
-
-def _copy(target: Array, target_at: int, source: Array, source_at: int, width: int) -> None:
-    _copy_rows(tasks_for(target.shape[0] * width // 4), target, target_at, source, source_at, width)
+def _copy_all(whole: Array, parts: Sequence[Array], axis: int, *, joining: bool) -> None:
+    """Copy the parts into the whole along an axis, or out of it; all are row-major."""
+    rows = math.prod(whole.shape[:axis])
+    table, start = [], 0  # address, width and place of every part
+    for part in parts:
+        width = part.nbytes // rows
+        table.append((part.__array_interface__["data"][0], width, start))
+        start += width
+    whole = whole.reshape(-1).view(np.uint8)
+    _copy_rows(tasks_for(whole.size, SMALLEST_COPY), whole, np.array(table), rows, joining)
 
 
 @implements(concat_forward, "rows", IDEA, pays=_any_large)
@@ -61,24 +87,16 @@ def concat_forward_rows(arrays: Sequence[Array], axis: int) -> Array:
     shape = list(arrays[0].shape)
     shape[axis] = sum(array.shape[axis] for array in arrays)
     y = empty(tuple(shape), arrays[0].dtype)
-    target, at = _byte_rows(y, axis), 0
-    for array in arrays:
-        source = _byte_rows(contiguous(array), axis)
-        if source.size:
-            _copy(target, at, source, 0, source.shape[1])
-        at += source.shape[1]
+    if y.size:
+        _copy_all(y, [contiguous(array) for array in arrays], axis, joining=True)
     return y
 
 
 @implements(concat_backward, "rows", IDEA, pays=_large)
 def concat_backward_rows(grad_output: Array, lengths: Sequence[int], axis: int) -> tuple[Array, ...]:
     """The same copies the other way round."""
-    source, at, parts = _byte_rows(contiguous(grad_output), axis), 0, []
-    for length in lengths:
-        part = empty((*grad_output.shape[:axis], length, *grad_output.shape[axis + 1 :]), grad_output.dtype)
-        target = _byte_rows(part, axis)
-        if target.size:
-            _copy(target, 0, source, at, target.shape[1])
-        at += target.shape[1]
-        parts.append(part)
-    return tuple(parts)
+    before, after = grad_output.shape[:axis], grad_output.shape[axis + 1 :]
+    parts = tuple(empty((*before, length, *after), grad_output.dtype) for length in lengths)
+    if grad_output.size:
+        _copy_all(contiguous(grad_output), parts, axis, joining=False)
+    return parts
