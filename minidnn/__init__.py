@@ -16,8 +16,22 @@ if getattr(kernels, "BELONGS_TO", None) != "minidnn":
 
 from kernels import get_num_threads, set_num_threads
 from minidnn import data, functional, init, nn, optim
-from minidnn.autograd import Function, anomaly_mode, enable_grad, is_grad_enabled, no_grad
-from minidnn.creation import arange, eye, full, full_like, ones, ones_like, rand, randn, zeros, zeros_like
+from minidnn.autograd import Function
+from minidnn.creation import (
+    arange,
+    eye,
+    from_dlpack,
+    from_numpy,
+    full,
+    full_like,
+    ones,
+    ones_like,
+    rand,
+    randn,
+    tensor,
+    zeros,
+    zeros_like,
+)
 from minidnn.functional.shape import (
     cat,
     chunk,
@@ -32,9 +46,10 @@ from minidnn.functional.shape import (
     where,
 )
 from minidnn.gradcheck import gradcheck
+from minidnn.modes import anomaly_mode, enable_grad, is_grad_enabled, no_grad
 from minidnn.random import manual_seed
 from minidnn.serialization import load, save
-from minidnn.tensor import Tensor, apply, apply_many, as_tensor, from_dlpack, from_numpy, tensor
+from minidnn.tensor import Tensor, apply, apply_many, as_tensor
 
 __version__ = "0.1.0"
 

@@ -20,20 +20,15 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import os
-import traceback
-from collections.abc import Callable, Iterable
-from contextlib import ContextDecorator
-from contextvars import ContextVar, Token
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar, TypeAlias
 
 from kernels.array import Array
-from kernels.elementwise import add, is_finite
+from kernels.elementwise import add
+from minidnn.anomaly import check_anomaly
+from minidnn.modes import MODES
 
-_ENGINE = os.path.join(os.path.dirname(__file__), "")
 _numbers = itertools.count()
-_recording: ContextVar[bool] = ContextVar("minidnn_recording", default=True)
-_anomaly: ContextVar[bool] = ContextVar("minidnn_anomaly", default=False)
 
 
 class VersionCounter:
@@ -43,18 +38,12 @@ class VersionCounter:
     no longer know where their values came from.
     """
 
-    __slots__ = ("rewritten", "value")
-
-    def __init__(self) -> None:
-        self.value = 0
-        self.rewritten = False
+    value = 0
+    rewritten = False
 
 
-class Edge(NamedTuple):
-    """Output number `output` of `function`: where a gradient is sent."""
-
-    function: Function
-    output: int
+# Where a gradient is sent: a Function and the number of its output.
+Edge: TypeAlias = "tuple[Function, int]"
 
 
 class Function:
@@ -67,14 +56,17 @@ class Function:
     Attributes:
         needs: for each input, whether its gradient is wanted; set before `forward` runs.
         is_view: whether output i shares memory with input i.
+        new_gradients: whether `backward` returns arrays that share memory with nothing else; a leaf then
+            keeps its gradient without copying it.
     """
 
     is_view: ClassVar[bool] = False
+    new_gradients: ClassVar[bool] = False
     # Defaults for the common case, so that a node costs no more attributes than it uses.
     needs: tuple[bool, ...] = ()
     saved: tuple[Any, ...] = ()
-    edges: tuple[Edge | None, ...] = ()
-    shapes: tuple[tuple[int, ...], ...] = ()
+    edges: Sequence[Edge | None] = ()
+    shapes: Sequence[tuple[int, ...]] = ()
     guards: tuple[tuple[VersionCounter, int], ...] = ()
     hooks: dict[int, list[Callable[[Array], Array]]] | None = None
     retained: dict[int, Callable[[Array], None]] | None = None
@@ -99,13 +91,11 @@ class Function:
         """The operation's name, as messages and graphs show it."""
         return type(self).__name__
 
-    def enter_graph(self, edges: tuple[Edge | None, ...], shapes: tuple[tuple[int, ...], ...]) -> None:
+    def enter_graph(self, edges: Sequence[Edge | None], shapes: Sequence[tuple[int, ...]]) -> None:
         """Become a node: take a number, and remember where the inputs came from."""
         self.number = next(_numbers)
         self.edges = edges
         self.shapes = shapes
-        if _anomaly.get():
-            self.created_at = _calling_line()
 
     def check_guards(self) -> None:
         """Raise ValueError if an array that backward needs was changed in place since forward."""
@@ -117,29 +107,27 @@ class Function:
                 )
 
     def free(self) -> None:
-        """Forget all that forward remembered; a second backward then raises."""
+        """Forget all that forward remembered; a gradient that still finds its way here then raises."""
+        number, shapes = self.number, self.shapes
         vars(self).clear()
-        self.freed = True
+        self.number, self.shapes, self.freed = number, shapes, True
 
     def __repr__(self) -> str:
         return f"<{self.name}>"
 
 
 class AccumulateGrad(Function):
-    """The node of a leaf tensor: adds what arrives to its gradient. Runs after all other nodes."""
+    """The node of a leaf tensor: adds what arrives to its gradient when all other nodes have run."""
 
-    def __init__(self, accumulate: Callable[[Array], None], shape: tuple[int, ...]) -> None:
+    def __init__(self, accumulate: Callable[[Array, bool], None], shape: tuple[int, ...]) -> None:
         self.accumulate = accumulate
         self.shapes = (shape,)
-        self.number = -1 - next(_numbers)
 
-    def backward(self, *grad_outputs: Any) -> Any:
-        """Hand the sum over all consumers to the tensor."""
-        self.accumulate(grad_outputs[0])
-        return ()
-
-    def free(self) -> None:
-        """Keep everything: a leaf outlives the graphs it takes part in."""
+    def receive(self, gradient: Array, is_new: bool) -> None:
+        """Hand the sum over all consumers to the tensor; `is_new`: nobody else holds the array."""
+        for hook in (self.hooks or {}).get(0, ()):
+            gradient, is_new = hook(gradient), False
+        self.accumulate(gradient, is_new)
 
 
 def backward(roots: Iterable[tuple[Edge, Array]], retain_graph: bool = False) -> None:
@@ -149,43 +137,80 @@ def backward(roots: Iterable[tuple[Edge, Array]], retain_graph: bool = False) ->
         ValueError: the graph was freed by an earlier pass, an array it needs was changed in place,
             or a Function returned gradients that do not fit its inputs.
     """
-    waiting: dict[Function, list[Array | None]] = {}
-    heap: list[tuple[int, Function]] = []
+    checked = MODES.get().anomaly
+    walk = _Walk()
     for edge, gradient in roots:
-        _send(edge, gradient, waiting, heap)
-    while heap:
-        function = heapq.heappop(heap)[1]
-        gradients = _run(function, waiting.pop(function))
-        for target, gradient_in in zip(function.edges, gradients, strict=True):
+        walk.send(edge, gradient, is_new=False)
+    while walk.heap:
+        function = heapq.heappop(walk.heap)[1]
+        grad_outputs = walk.waiting.pop(function)
+        gradients = _run(function, grad_outputs)
+        if checked:
+            _check_gradients(function, gradients, grad_outputs)
+        for position, target in enumerate(function.edges):
+            gradient_in = gradients[position]
             if target is not None and gradient_in is not None:
-                _check_gradient(function, target, gradient_in)
-                _send(target, gradient_in, waiting, heap)
+                producer, output = target
+                if gradient_in.shape != producer.shapes[output]:
+                    raise _misshapen(function, gradient_in, producer.shapes[output])
+                walk.send(target, gradient_in, function.new_gradients)
         if not retain_graph:
             function.free()
+    for leaf, (gradient, is_new) in walk.leaves.items():
+        leaf.receive(gradient, is_new)
 
 
-def _send(
-    edge: Edge,
-    gradient: Array,
-    waiting: dict[Function, list[Array | None]],
-    heap: list[tuple[int, Function]],
-) -> None:
-    """Add a gradient to what waits at the edge's node, and queue the node when it is new."""
-    function, output = edge
-    if function not in waiting:
-        waiting[function] = [None] * max(len(function.shapes), 1)
-        heapq.heappush(heap, (-function.number, function))
-    earlier = waiting[function][output]
-    waiting[function][output] = gradient if earlier is None else add(earlier, gradient)
+class _Walk:
+    """What one pass of backward knows.
+
+    Attributes:
+        waiting: for each node that is yet to run, the sum so far for each of its outputs.
+        heap: those nodes, the youngest first.
+        leaves: for each leaf the sum so far, and whether nobody else holds that array.
+    """
+
+    def __init__(self) -> None:
+        self.waiting: dict[Function, list[Array | None]] = {}
+        self.heap: list[tuple[int, Function]] = []
+        self.leaves: dict[AccumulateGrad, tuple[Array, bool]] = {}
+
+    def send(self, edge: Edge, gradient: Array, is_new: bool) -> None:
+        """Add a gradient to what waits at the edge's node, and queue the node when it is new."""
+        function, output = edge
+        if isinstance(function, AccumulateGrad):
+            held = self.leaves.get(function)
+            self.leaves[function] = (gradient, is_new) if held is None else (add(held[0], gradient), True)
+            return
+        arrived = self.waiting.get(function)
+        if arrived is None:
+            arrived = self.waiting[function] = [None] * len(function.shapes)
+            heapq.heappush(self.heap, (-function.number, function))
+        earlier = arrived[output]
+        arrived[output] = gradient if earlier is None else add(earlier, gradient)
 
 
-def _run(function: Function, grad_outputs: list[Array | None]) -> tuple[Array | None, ...]:
+def _run(function: Function, grad_outputs: list[Array | None]) -> Sequence[Array | None]:
     """Run one node: its hooks on what arrived, then its backward."""
     if function.freed:
         raise ValueError(
             "this graph was freed by an earlier backward; pass retain_graph=True to that call to run it twice"
         )
-    function.check_guards()
+    if function.guards:
+        function.check_guards()
+    if function.hooks or function.retained:
+        _show(function, grad_outputs)
+    result = function.backward(*grad_outputs)
+    gradients = result if isinstance(result, tuple) else (result,)
+    if len(gradients) != len(function.edges):
+        raise ValueError(
+            f"the backward of {function.name} returned {len(gradients)} gradients, "
+            f"its {len(function.edges)} inputs need one each"
+        )
+    return gradients
+
+
+def _show(function: Function, grad_outputs: list[Array | None]) -> None:
+    """Hand what arrived to the hooks, which may replace it, and to the tensors that retain it."""
     for output, hooks in (function.hooks or {}).items():
         for hook in hooks:
             gradient = grad_outputs[output]
@@ -195,120 +220,21 @@ def _run(function: Function, grad_outputs: list[Array | None]) -> tuple[Array | 
         gradient = grad_outputs[output]
         if gradient is not None:
             keep(gradient)
-    result = function.backward(*grad_outputs)
-    gradients = result if isinstance(result, tuple) else (result,)
-    if len(gradients) != len(function.edges):
-        raise ValueError(
-            f"the backward of {function.name} returned {len(gradients)} gradients, "
-            f"its {len(function.edges)} inputs need one each"
-        )
-    if _anomaly.get():
-        for position, gradient in enumerate(gradients):
-            if gradient is not None:
-                what = f"the gradient of its input {position}"
-                check_anomaly(function, gradient, what, "upstream gradient of output", grad_outputs)
-    return gradients
 
 
-def _check_gradient(function: Function, target: Edge, gradient: Array) -> None:
-    shape = target.function.shapes[target.output] if target.function.shapes else gradient.shape
-    if gradient.shape != shape:
-        raise ValueError(
-            f"the backward of {function.name} returned a gradient of shape {gradient.shape}, "
-            f"its input needs {shape}"
-        )
-
-
-class _Switch(ContextDecorator):
-    """A context manager and decorator that sets a context variable and restores it; may be nested."""
-
-    variable: ClassVar[ContextVar[bool]]
-    value: ClassVar[bool]
-
-    def __init__(self) -> None:
-        self._tokens: list[Token[bool]] = []
-
-    def __enter__(self) -> None:
-        self._tokens.append(self.variable.set(self.value))
-
-    def __exit__(self, *exception: object) -> None:
-        self.variable.reset(self._tokens.pop())
-
-
-class no_grad(_Switch):  # noqa: N801 - PyTorch's name
-    """Do not record operations while the context (or the decorated function) runs."""
-
-    variable = _recording
-    value = False
-
-
-class enable_grad(_Switch):  # noqa: N801 - PyTorch's name
-    """Record operations again inside a `no_grad` context."""
-
-    variable = _recording
-    value = True
-
-
-class anomaly_mode(_Switch):  # noqa: N801 - a context manager beside no_grad
-    """Name the operation whose output or gradient first becomes NaN or infinite (slow: every array is read).
-
-    with minidnn.anomaly_mode():
-        loss = model(x)
-        loss.backward()    # ValueError: Log produced -inf (shape (2,), flat index 1) in its output; ...
-    """
-
-    variable = _anomaly
-    value = True
-
-
-def is_grad_enabled() -> bool:
-    """Whether operations are recorded at this point."""
-    return _recording.get()
-
-
-def anomaly_enabled() -> bool:
-    """Whether `anomaly_mode` is on at this point."""
-    return _anomaly.get()
-
-
-def check_anomaly(
-    function: Function, result: Array, what: str, source: str, sources: Iterable[Array | None]
+def _check_gradients(
+    function: Function, gradients: Sequence[Array | None], grad_outputs: Sequence[Array | None]
 ) -> None:
-    """Raise ValueError naming `function` if the floating `result` holds NaN or an infinity.
+    """Raise ValueError where a gradient holds NaN or an infinity."""
+    for position, gradient in enumerate(gradients):
+        if gradient is not None:
+            what = f"the gradient of its input {position}"
+            source = "upstream gradient of output"
+            check_anomaly(function.name, function.created_at, gradient, what, source, grad_outputs)
 
-    Where one of the arrays it was computed from held such a value already, that is said instead: every
-    operation is checked, so the value was given from outside (a leaf, or an upstream gradient).
-    """
-    place = _first_not_finite(result)
-    if place is None:
-        return
-    sentence = f"{function.name} produced {_value_at(result, place)} in {what}"
-    for position, array in enumerate(sources):
-        given = None if array is None else _first_not_finite(array)
-        if array is not None and given is not None:
-            sentence += f", but its {source} {position} already held {_value_at(array, given)}"
-            break
-    origin = (
-        f"it was called at {function.created_at}" if function.created_at else f"seen at {_calling_line()}"
+
+def _misshapen(function: Function, gradient: Array, shape: tuple[int, ...]) -> ValueError:
+    return ValueError(
+        f"the backward of {function.name} returned a gradient of shape {gradient.shape}, "
+        f"its input needs {shape}"
     )
-    raise ValueError(f"{sentence}; {origin}")
-
-
-def _first_not_finite(array: Array) -> int | None:
-    """Flat index of the first NaN or infinity in a floating array."""
-    if array.dtype.kind not in "fc" or array.size == 0:
-        return None
-    finite = is_finite(array)
-    return None if finite.all() else int((~finite).reshape(-1).argmax())
-
-
-def _value_at(array: Array, place: int) -> str:
-    return f"{array.reshape(-1)[place]} (shape {array.shape}, flat index {place})"
-
-
-def _calling_line() -> str:
-    """The innermost line outside the engine that led here, as `file:line in function`."""
-    for frame in reversed(traceback.extract_stack()):
-        if not frame.filename.startswith(_ENGINE):
-            return f"{frame.filename}:{frame.lineno} in {frame.name}"
-    return "an unknown line"

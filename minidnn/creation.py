@@ -1,6 +1,6 @@
-"""Tensors from nothing: constants, evenly spaced numbers, random draws. Names and arguments as in PyTorch.
+"""Tensors from data and from nothing: constants, evenly spaced numbers, random draws.
 
-Sizes come one by one or as one sequence; the default dtype is float32.
+Names and arguments as in PyTorch. Sizes come one by one or as one sequence; the default dtype is float32.
 """
 
 from __future__ import annotations
@@ -12,11 +12,35 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels import creation
-from kernels.array import check_integer
+from kernels.array import Array, check_integer
 from minidnn import random
 from minidnn.tensor import Tensor, as_tensor
+from minidnn.tensor_methods import as_array
 
 _FLOAT = np.dtype(np.float32)
+
+
+def tensor(value: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """Return a new leaf holding a copy of `value` (numbers, nested lists, an array or a Tensor).
+
+    Floats become float32, integers int64 and booleans bool; arrays keep their dtype unless `dtype` is given.
+
+    Raises:
+        TypeError: values that are not numbers, or a gradient wanted for integers.
+    """
+    return Tensor(np.array(as_array(value, "value"), dtype=dtype, copy=True), requires_grad)
+
+
+def from_numpy(array: Array) -> Tensor:
+    """Return a tensor that shares the array's memory (TypeError for anything but an array)."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"array must be a NumPy array, got {type(array).__name__}")
+    return Tensor(array)
+
+
+def from_dlpack(source: Any) -> Tensor:
+    """Return a tensor that shares memory with any object that speaks DLPack, such as a PyTorch tensor."""
+    return Tensor(np.from_dlpack(source))
 
 
 def full(

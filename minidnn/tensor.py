@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from kernels.array import Array, shown
+from kernels.array import Array
 from kernels.elementwise import add
 from minidnn import autograd
+from minidnn.anomaly import calling_line, check_anomaly
 from minidnn.autograd import AccumulateGrad, Edge, Function, VersionCounter
-from minidnn.tensor_methods import TensorMethods
-
-_DEFAULT_DTYPES: dict[str, np.dtype[Any]] = {
-    "f": np.dtype(np.float32),
-    "i": np.dtype(np.int64),
-    "b": np.dtype(np.bool_),
-}
+from minidnn.modes import MODES, no_grad
+from minidnn.tensor_methods import TensorMethods, as_array
 
 
 class Tensor(TensorMethods):
@@ -40,19 +36,19 @@ class Tensor(TensorMethods):
         TypeError: values that are not numbers, or a gradient wanted for integers.
     """
 
-    # NumPy hands `array + tensor` to Tensor.__radd__ instead of looping over the elements.
-    __array_ufunc__ = None
-
-    grad: Tensor | None
+    # Defaults for the common case, so that a tensor costs no more attributes than it uses.
+    grad: Tensor | None = None
+    _requires_grad: bool = False
+    _edge: Edge | None = None  # for a computed tensor: the Function that computed it
+    _leaf_edge: Edge | None = None  # for a leaf: its own node, made when it is first needed
+    _view_version: int | None = None
 
     def __init__(self, array: Any, requires_grad: bool = False) -> None:
-        self._array = _as_array(array)
-        self.grad = None
-        self._requires_grad = False
-        self._edge: Edge | None = None
-        self._accumulator: AccumulateGrad | None = None
+        self._set(as_array(array), requires_grad)
+
+    def _set(self, array: Array, requires_grad: bool) -> None:
+        self._array = array
         self._counter = VersionCounter()
-        self._view_version: int | None = None
         if requires_grad:
             self.requires_grad = True
 
@@ -65,7 +61,7 @@ class Tensor(TensorMethods):
 
     @data.setter
     def data(self, array: Any) -> None:
-        replacement = _as_array(array.data if isinstance(array, Tensor) else array)
+        replacement = as_array(array.data if isinstance(array, Tensor) else array)
         if replacement.shape != self.shape:
             raise ValueError(f"data must have shape {self.shape}, got {replacement.shape}")
         self._array = replacement
@@ -89,7 +85,7 @@ class Tensor(TensorMethods):
     @property
     def grad_fn(self) -> Function | None:
         """The Function that computed this tensor, or None for a leaf."""
-        return None if self._edge is None else self._edge.function
+        return None if self._edge is None else self._edge[0]
 
     @property
     def is_leaf(self) -> bool:
@@ -134,7 +130,7 @@ class Tensor(TensorMethods):
                 raise ValueError(
                     f"gradient may be left out for one element only; this tensor has shape {self.shape}"
                 )
-            upstream = np.ones_like(self._array)
+            upstream = np.array(1, self.dtype).reshape(self.shape)  # np.ones takes three times as long
         else:
             upstream = as_tensor(gradient)._array
             if upstream.shape != self.shape:
@@ -161,7 +157,7 @@ class Tensor(TensorMethods):
         def keep(gradient: Array) -> None:
             tensor = this()
             if tensor is not None:
-                tensor._accumulate(gradient)
+                tensor._accumulate(gradient, is_new=False)
 
         function.retained = {**(function.retained or {}), output: keep}
 
@@ -176,7 +172,7 @@ class Tensor(TensorMethods):
         function, output = self._gradient_edge()
 
         def run(gradient: Array) -> Array:
-            with autograd.no_grad():
+            with no_grad():
                 replacement = hook(Tensor(gradient))
             return gradient if replacement is None else replacement._array
 
@@ -190,23 +186,24 @@ class Tensor(TensorMethods):
         """Where a gradient of this tensor is sent: the Function that computed it, or the leaf's own node."""
         if self._edge is not None:
             return self._edge
-        if self._accumulator is None:
+        if self._leaf_edge is None:
             this = weakref.ref(self)
 
-            def accumulate(gradient: Array) -> None:
+            def accumulate(gradient: Array, is_new: bool) -> None:
                 tensor = this()
                 if tensor is not None:
-                    tensor._accumulate(gradient)
+                    tensor._accumulate(gradient, is_new)
 
-            self._accumulator = AccumulateGrad(accumulate, self.shape)
-        return Edge(self._accumulator, 0)
+            self._leaf_edge = AccumulateGrad(accumulate, self.shape), 0
+        return self._leaf_edge
 
-    def _accumulate(self, gradient: Array) -> None:
-        if self.grad is None:
-            # The same array may have been handed to another tensor too: each owns its gradient.
-            self.grad = Tensor(gradient.copy())
-        else:
+    def _accumulate(self, gradient: Array, is_new: bool) -> None:
+        if self.grad is not None:
             self.grad._array = add(self.grad._array, gradient)
+        elif is_new and gradient.flags.c_contiguous:
+            self.grad = _wrap(gradient)
+        else:  # somebody else may hold the array, but each tensor owns its gradient
+            self.grad = _wrap(gradient.copy())
 
     # ---- changes in place ----------------------------------------------------------------------
 
@@ -214,95 +211,16 @@ class Tensor(TensorMethods):
         """Say that the memory was changed in place: a backward that needs the old values will raise."""
         self._counter.value += 1
 
-    def _assign_(self, result: Tensor) -> Self:
-        """Make this tensor hold `result`'s values in its own memory, and take over its history.
-
-        Raises:
-            ValueError: a leaf that requires grad, a view of a differentiated tensor, or another shape.
-        """
-        if result.shape != self.shape:
-            raise ValueError(f"an in-place result must keep shape {self.shape}, it has {result.shape}")
-        if result.dtype != self.dtype:
-            raise TypeError(f"an in-place result must keep dtype {self.dtype}, it has {result.dtype}")
-        recorded = autograd.is_grad_enabled() and (self._requires_grad or result._requires_grad)
-        if recorded and self.is_leaf and self._requires_grad:
-            raise ValueError("a leaf that requires grad cannot be changed in place; use no_grad()")
-        if recorded and self._view_version is not None:
-            raise ValueError(
-                "a view cannot be changed in place while gradients are recorded; assign to its base: "
-                "base[index] = value"
-            )
-        self._array[...] = result._array
-        self.mark_changed()
-        if recorded:
-            moves = self._forget_retained()
-            self._requires_grad = True
-            self._edge = result._edge
-            self._counter.rewritten = True
-            if moves:  # `grad` is to be that of the new value
-                self.retain_grad()
-        return self
-
-    def _forget_retained(self) -> bool:
-        """Undo `retain_grad`; return whether it was in force."""
-        if self._edge is None or self._edge.function.retained is None:
-            return False
-        return self._edge.function.retained.pop(self._edge.output, None) is not None
-
     # ---- what the inherited methods are made of ---------------------------------------------------
 
     def _apply(self, function: Function, *inputs: Any) -> Self:
-        return cast("Self", apply(function, *inputs))
+        return _apply(function, inputs)[0]  # type: ignore[return-value]
 
     def _apply_many(self, function: Function, *inputs: Any) -> tuple[Self, ...]:
-        return cast("tuple[Self, ...]", apply_many(function, *inputs))
+        return tuple(_apply(function, inputs))  # type: ignore[arg-type]
 
     def _plain(self, array: Array) -> Self:
-        return cast("Self", _wrap(array))
-
-    # ---- interchange ---------------------------------------------------------------------------
-
-    def numpy(self) -> Array:
-        """Return the array, sharing memory; read-only when this tensor requires grad.
-
-        A write through an alias cannot be noticed by `backward`, so it is not allowed where it would
-        matter: use `detach().numpy()` for a writable alias at your own risk.
-        """
-        if not self._requires_grad:
-            return self._array
-        view = self._array.view()
-        view.flags.writeable = False
-        return view
-
-    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
-        return np.array(self.numpy(), dtype=dtype, copy=copy)
-
-    def __dlpack__(self, **options: Any) -> Any:
-        if self._requires_grad:
-            raise ValueError("a tensor that requires grad cannot be exported by DLPack; use detach()")
-        return self._array.__dlpack__(**options)
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return self._array.__dlpack_device__()
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        if self._edge is not None:
-            raise ValueError("only leaf tensors can be deep-copied; use detach() or clone()")
-        copied = type(self).__new__(type(self))
-        Tensor.__init__(copied, self._array.copy(), self._requires_grad)
-        copied.grad = None if self.grad is None else Tensor(self.grad._array.copy())
-        memo[id(self)] = copied
-        return copied
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        if self._edge is not None:
-            raise ValueError("only leaf tensors can be pickled; use detach()")
-        return _restore, (type(self), self._array, self._requires_grad)
-
-    def __repr__(self) -> str:
-        return describe(self, "tensor")
-
-    __hash__ = object.__hash__
+        return _wrap(array)  # type: ignore[return-value]
 
 
 class HookHandle:
@@ -333,47 +251,53 @@ def apply_many(function: Function, *inputs: Any) -> tuple[Tensor, ...]:
 
 
 def _apply(function: Function, inputs: Sequence[Any]) -> list[Tensor]:
-    tensors = [value if value is None or isinstance(value, Tensor) else as_tensor(value) for value in inputs]
-    recorded = False
-    if autograd.is_grad_enabled():
-        function.needs = tuple(tensor is not None and tensor._requires_grad for tensor in tensors)
-        recorded = any(function.needs)
-    else:
-        function.needs = (False,) * len(tensors)
-    result = function.forward(*[None if tensor is None else tensor._array for tensor in tensors])
-    arrays = result if isinstance(result, tuple) else (result,)
-    outputs = [_wrap(array) for array in arrays]
+    modes = MODES.get()
+    tensors: list[Tensor | None] = []
+    arrays: list[Array | None] = []
+    needs: list[bool] = []
+    for value in inputs:
+        tensor = value if value is None or isinstance(value, Tensor) else as_tensor(value)
+        tensors.append(tensor)
+        arrays.append(None if tensor is None else tensor._array)
+        needs.append(modes.recording and tensor is not None and tensor._requires_grad)
+    function.needs = tuple(needs)
+    result = function.forward(*arrays)
+    outputs = [_wrap(array) for array in result] if isinstance(result, tuple) else [_wrap(result)]
     if function.is_view:
         for output, base in zip(outputs, tensors, strict=False):
             _share_version(output, base)
-    if recorded:
+    if True in needs:
         _record(function, tensors, outputs)
-    if autograd.anomaly_enabled():
-        given = [None if tensor is None else tensor._array for tensor in tensors]
+    if modes.anomaly:
+        function.created_at = calling_line() if True in needs else None
         for output in outputs:
-            autograd.check_anomaly(function, output._array, "its output", "input", given)
+            check_anomaly(function.name, function.created_at, output._array, "its output", "input", arrays)
     return outputs
 
 
 def _record(function: Function, tensors: Sequence[Tensor | None], outputs: Sequence[Tensor]) -> None:
     """Put the Function into the graph between its inputs and its outputs."""
+    edges: list[Edge | None] = []
     for tensor in tensors:
         if tensor is not None and tensor._view_version is not None:
             _check_view(tensor)
-    edges = tuple(
-        tensor._gradient_edge() if tensor is not None and needed else None
-        for tensor, needed in zip(tensors, function.needs, strict=True)
-    )
-    function.enter_graph(edges, tuple(output._array.shape for output in outputs))
+        edges.append(tensor._gradient_edge() if tensor is not None and tensor._requires_grad else None)
+    shapes: list[tuple[int, ...]] = []
     for position, output in enumerate(outputs):
-        if output._array.dtype.kind in "fc":
+        array = output._array
+        shapes.append(array.shape)
+        if array.dtype.kind in "fc":
             output._requires_grad = True
-            output._edge = Edge(function, position)
+            output._edge = function, position
+    function.enter_graph(edges, shapes)
     if function.saved:
+        saved = [id(array) for array in function.saved]
         function.guards = tuple(
-            (tensor._counter, tensor._counter.value)
-            for tensor in (*tensors, *outputs)
-            if tensor is not None and any(tensor._array is array for array in function.saved)
+            [
+                (tensor._counter, tensor._counter.value)
+                for tensor in (*tensors, *outputs)
+                if tensor is not None and id(tensor._array) in saved
+            ]
         )
 
 
@@ -396,12 +320,7 @@ def _wrap(array: Array) -> Tensor:
     """A new tensor around an array that is known to be one (skips the constructor's conversions)."""
     tensor = Tensor.__new__(Tensor)
     tensor._array = array
-    tensor.grad = None
-    tensor._requires_grad = False
-    tensor._edge = None
-    tensor._accumulator = None
     tensor._counter = VersionCounter()
-    tensor._view_version = None
     return tensor
 
 
@@ -415,79 +334,5 @@ def as_tensor(value: Any, dtype: npt.DTypeLike | None = None, name: str = "x") -
     """
     if isinstance(value, Tensor) and (dtype is None or value.dtype == dtype):
         return value
-    array = value._array if isinstance(value, Tensor) else _as_array(value, name)
+    array = value._array if isinstance(value, Tensor) else as_array(value, name)
     return _wrap(array if dtype is None else array.astype(dtype, copy=False))
-
-
-def tensor(value: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
-    """Return a new leaf holding a copy of `value` (numbers, nested lists, an array or a Tensor).
-
-    Floats become float32, integers int64 and booleans bool; arrays keep their dtype unless `dtype` is given.
-
-    Raises:
-        TypeError: values that are not numbers, or a gradient wanted for integers.
-    """
-    array = value._array if isinstance(value, Tensor) else _as_array(value, "value")
-    return Tensor(np.array(array, dtype=dtype, copy=True), requires_grad)
-
-
-def from_numpy(array: Array) -> Tensor:
-    """Return a tensor that shares the array's memory (TypeError for anything but an array)."""
-    if not isinstance(array, np.ndarray):
-        raise TypeError(f"array must be a NumPy array, got {type(array).__name__}")
-    return Tensor(array)
-
-
-def from_dlpack(source: Any) -> Tensor:
-    """Return a tensor that shares memory with any object that speaks DLPack, such as a PyTorch tensor."""
-    return Tensor(np.from_dlpack(source))
-
-
-def _as_array(value: Any, name: str = "array") -> Array:
-    """Return an array for numbers, nested lists, arrays and tensors; Python floats become float32."""
-    if isinstance(value, np.ndarray):
-        array = value
-    elif isinstance(value, Tensor):
-        array = value._array
-    elif isinstance(value, np.generic) or hasattr(value, "__array__"):
-        array = np.asarray(value)
-    else:
-        try:
-            array = np.array([item.tolist() for item in value] if _holds_tensors(value) else value)
-        except (ValueError, AttributeError):
-            raise ValueError(
-                f"{name} must hold numbers, in rows of one length if nested, got {shown(value)}"
-            ) from None
-        with np.errstate(over="ignore"):  # a number beyond float32 is infinite there
-            array = np.asarray(array, dtype=_DEFAULT_DTYPES.get(array.dtype.kind))
-    if array.dtype.kind not in "fiubc":
-        raise TypeError(f"{name} must hold numbers, got {shown(value)} of dtype {array.dtype}")
-    return array
-
-
-def _holds_tensors(value: Any) -> bool:
-    return isinstance(value, list | tuple) and any(isinstance(item, Tensor) for item in value)
-
-
-def _restore(kind: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
-    restored = kind.__new__(kind)
-    Tensor.__init__(restored, array, requires_grad)
-    return restored
-
-
-def describe(value: Tensor, prefix: str) -> str:
-    """`tensor([[1., 2.]], dtype=float64, grad_fn=<Add>)`: what is not the default is said."""
-    start = f"{prefix}("
-    body = np.array2string(
-        value._array, separator=", ", prefix=start, precision=4, suppress_small=False, threshold=1000
-    )
-    notes = [body]
-    if value._array.size == 0 and value.shape != (0,):
-        notes.append(f"size={value.shape}")
-    if value.dtype not in _DEFAULT_DTYPES.values():
-        notes.append(f"dtype={value.dtype}")
-    if value.grad_fn is not None:
-        notes.append(f"grad_fn={value.grad_fn!r}")
-    elif value.requires_grad:
-        notes.append("requires_grad=True")
-    return start + ", ".join(notes) + ")"

@@ -18,9 +18,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from minidnn.autograd import no_grad
 from minidnn.data.loader import DataLoader
 from minidnn.functional import cross_entropy
+from minidnn.modes import no_grad
 from minidnn.nn.module import Module
 from minidnn.optim.optimizer import Optimizer
 from minidnn.optim.schedule import LRScheduler

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from kernels.array import Array
-from minidnn.autograd import no_grad
+from minidnn.modes import no_grad
 from minidnn.nn import Conv2d, ConvTranspose2d, Linear, LocallyConnected2d, Module
 from minidnn.tensor import Tensor
 from models.lenet import TableConv2d

@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.array import Array
-from minidnn.autograd import Function, is_grad_enabled, no_grad
-from minidnn.tensor import HookHandle, Tensor, apply_many, as_tensor, describe
+from minidnn.autograd import Function
+from minidnn.modes import is_grad_enabled, no_grad
+from minidnn.tensor import HookHandle, Tensor, apply_many, as_tensor
+from minidnn.tensor_methods import describe
 
 ForwardHook = Callable[["Module", tuple[Any, ...], Any], Any]
 ForwardPreHook = Callable[["Module", tuple[Any, ...]], Any]

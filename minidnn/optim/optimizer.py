@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kernels.array import Array, shown
-from minidnn.autograd import enable_grad
+from minidnn.modes import enable_grad
 from minidnn.tensor import Tensor, as_tensor
 
 

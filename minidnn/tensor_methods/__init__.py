@@ -5,12 +5,14 @@ Function of `minidnn.operators`. One room per kind of method; each inherits the 
 """
 
 from minidnn.tensor_methods.in_place import InPlace
+from minidnn.tensor_methods.interchange import Interchange, describe
 from minidnn.tensor_methods.promotion import common_dtype, converted, meet
 from minidnn.tensor_methods.python_object import PythonObject
+from minidnn.tensor_methods.reading import as_array
 from minidnn.tensor_methods.reduction import Extremes
 
-__all__ = ["Extremes", "TensorMethods", "common_dtype", "converted", "meet"]
+__all__ = ["Extremes", "TensorMethods", "as_array", "common_dtype", "converted", "describe", "meet"]
 
 
-class TensorMethods(InPlace, PythonObject):
-    """All methods that Tensor inherits. `Tensor` itself adds memory, history and interchange."""
+class TensorMethods(InPlace, PythonObject, Interchange):
+    """All methods that Tensor inherits. `Tensor` itself adds memory and history."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from kernels.array import Array, check_integer
 from kernels.operands import normalize_axis
-from minidnn.autograd import Function
+from minidnn.autograd import Edge, Function, VersionCounter
 from minidnn.operators import indexing as places
 
 Dim: TypeAlias = int | tuple[int, ...] | None
@@ -16,14 +16,20 @@ class TensorBase:
     """Memory and history as the methods see them; `minidnn.tensor.Tensor` provides them."""
 
     if TYPE_CHECKING:  # what Tensor brings; mark_changed says that the memory was written
+        grad: Any
         _array: Array
         _requires_grad: bool
+        _edge: Edge | None
+        _counter: VersionCounter
+        _view_version: int | None
 
         def _apply(self, function: Function, *inputs: Any) -> Self: ...
         def _apply_many(self, function: Function, *inputs: Any) -> tuple[Self, ...]: ...
         def _plain(self, array: Array) -> Self: ...
         def _assign_(self, result: Any) -> Self: ...
+        def _set(self, array: Array, requires_grad: bool) -> None: ...
         def mark_changed(self) -> None: ...  # noqa: D102
+        def retain_grad(self) -> None: ...  # noqa: D102
 
     def _axis(self, name: str, dim: int) -> int:
         return normalize_axis(name, check_integer(name, dim), self._array.ndim)

@@ -1,10 +1,10 @@
-"""Changes in place, refused where they would break a gradient (see `Tensor._assign_`)."""
+"""Changes in place, refused where they would break a gradient."""
 
 from __future__ import annotations
 
 from typing import Any, Self
 
-from minidnn import autograd
+from minidnn.modes import is_grad_enabled
 from minidnn.tensor_methods.arithmetic import Arithmetic
 from minidnn.tensor_methods.base import TensorBase
 from minidnn.tensor_methods.comparison import Comparison
@@ -14,10 +14,47 @@ from minidnn.tensor_methods.indexing import Indexing
 class InPlace(Arithmetic, Indexing, Comparison):
     """Tensor's changes in place; a name that ends in _ writes into its tensor."""
 
+    def _assign_(self, result: Any) -> Self:
+        """Make this tensor hold `result`'s values in its own memory, and take over its history.
+
+        Raises:
+            ValueError: a leaf that requires grad, a view of a differentiated tensor, or another shape.
+        """
+        mine, other = self._array, result._array
+        if other.shape != mine.shape:
+            raise ValueError(f"an in-place result must keep shape {mine.shape}, it has {other.shape}")
+        if other.dtype != mine.dtype:
+            raise TypeError(f"an in-place result must keep dtype {mine.dtype}, it has {other.dtype}")
+        recorded = is_grad_enabled() and (self._requires_grad or result._requires_grad)
+        if recorded and self._edge is None and self._requires_grad:
+            raise ValueError("a leaf that requires grad cannot be changed in place; use no_grad()")
+        if recorded and self._view_version is not None:
+            raise ValueError(
+                "a view cannot be changed in place while gradients are recorded; assign to its base: "
+                "base[index] = value"
+            )
+        mine[...] = other
+        self.mark_changed()
+        if recorded:
+            moves = self._forget_retained()
+            self._requires_grad = True
+            self._edge = result._edge
+            self._counter.rewritten = True
+            if moves:  # `grad` is to be that of the new value
+                self.retain_grad()
+        return self
+
+    def _forget_retained(self) -> bool:
+        """Undo `retain_grad`; return whether it was in force."""
+        if self._edge is None:
+            return False
+        function, output = self._edge
+        return function.retained is not None and function.retained.pop(output, None) is not None
+
     def _old(self, other: Any = None) -> Self:
         """Self to compute from before it is overwritten: a copy where backward may need the old values."""
         others = isinstance(other, TensorBase) and other._requires_grad
-        recorded = autograd.is_grad_enabled() and (self._requires_grad or others)
+        recorded = is_grad_enabled() and (self._requires_grad or others)
         return self.clone() if recorded else self
 
     def __iadd__(self, other: Any) -> Self:

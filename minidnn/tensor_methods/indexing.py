@@ -8,7 +8,7 @@ import numpy as np
 
 from kernels import elementwise, indexing
 from kernels.operands import check_broadcast
-from minidnn import autograd
+from minidnn.modes import is_grad_enabled
 from minidnn.operators import arithmetic
 from minidnn.operators import indexing as places
 from minidnn.tensor_methods.base import TensorBase
@@ -33,7 +33,7 @@ class Indexing(Shape):
         basic, advanced = places.split_key(_parts(key), self._array.shape)
         values = self._as_own_dtype(value)
         recorded = isinstance(values, TensorBase) and values._requires_grad
-        if not (autograd.is_grad_enabled() and (recorded or self._requires_grad)):
+        if not (is_grad_enabled() and (recorded or self._requires_grad)):
             view = self._array[places.open_ended(basic)]
             view[tuple(slice(None) if index is None else index for index in advanced) or ...] = raw(values)
             self.mark_changed()

@@ -29,9 +29,9 @@ def meet(a: Any, b: Any) -> tuple[Any, Any]:
     if not isinstance(a, TensorBase):
         return swapped(b, a)
     dtype = a._array.dtype
-    if isinstance(b, _NUMBERS):
-        return _meet_number(a, b.item() if isinstance(b, np.generic) else b)
     if not isinstance(b, TensorBase):
+        if isinstance(b, _NUMBERS):
+            return _meet_number(a, b.item() if isinstance(b, np.generic) else b)
         b = _array_of(b, a)
     other = raw(b).dtype
     if dtype == other:

@@ -8,7 +8,8 @@ import re
 import numpy as np
 import pytest
 
-from minidnn.autograd import Function, anomaly_mode, no_grad
+from minidnn.autograd import Function
+from minidnn.modes import anomaly_mode, no_grad
 from minidnn.tensor import Tensor, apply, apply_many
 
 Array = np.ndarray

@@ -1,0 +1,67 @@
+"""The modes of a context (a thread or a task): whether operations are recorded, and whether checked."""
+
+from __future__ import annotations
+
+from contextlib import ContextDecorator
+from contextvars import ContextVar, Token
+from typing import ClassVar, NamedTuple
+
+
+class Modes(NamedTuple):
+    """What holds at one point of the program.
+
+    Attributes:
+        recording: operations on tensors that require gradients become part of the graph.
+        anomaly: every result and gradient is searched for NaN and infinities.
+    """
+
+    recording: bool = True
+    anomaly: bool = False
+
+
+_DEFAULT = Modes()
+# One variable for all modes, since every operation asks.
+MODES: ContextVar[Modes] = ContextVar("minidnn_modes", default=_DEFAULT)
+
+
+class _Switch(ContextDecorator):
+    """A context manager and decorator that changes modes and restores them; may be nested."""
+
+    change: ClassVar[dict[str, bool]]
+
+    def __init__(self) -> None:
+        self._tokens: list[Token[Modes]] = []
+
+    def __enter__(self) -> None:
+        self._tokens.append(MODES.set(MODES.get()._replace(**self.change)))
+
+    def __exit__(self, *exception: object) -> None:
+        MODES.reset(self._tokens.pop())
+
+
+class no_grad(_Switch):  # noqa: N801 - PyTorch's name
+    """Do not record operations while the context (or the decorated function) runs."""
+
+    change: ClassVar = {"recording": False}
+
+
+class enable_grad(_Switch):  # noqa: N801 - PyTorch's name
+    """Record operations again inside a `no_grad` context."""
+
+    change: ClassVar = {"recording": True}
+
+
+class anomaly_mode(_Switch):  # noqa: N801 - a context manager beside no_grad
+    """Name the operation whose output or gradient first becomes NaN or infinite (slow: every array is read).
+
+    with minidnn.anomaly_mode():
+        loss = model(x)
+        loss.backward()    # ValueError: Log produced -inf (shape (2,), flat index 1) in its output; ...
+    """
+
+    change: ClassVar = {"anomaly": True}
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations are recorded at this point."""
+    return MODES.get().recording
