@@ -16,10 +16,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from kernels.compilation import compiled
+from kernels.simd import INDEX, VectorBuilder, vector_lanes
 
 # ln 2 in two parts, the first so short that n times it is exact; where e^x becomes 0 and infinity; how many
 # terms the Taylor series of e^r needs.
@@ -117,3 +121,42 @@ def exponential_minus_one(typing_context: Any, x: Any) -> Any:
 def _same_float(x: Any) -> Any:
     """The signature of a function from a floating type to itself."""
     return x(x) if x in (types.float32, types.float64) else None
+
+
+@intrinsic
+def _largest_of_vectors(typing_context: Any, x: Any, count: Any) -> Any:
+    """The largest of the elements in the first `count` vectors of x, at least one; NaN is passed over."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        simd = VectorBuilder(context, builder, signature.args[0])
+        first = simd.address(signature.args[0], arguments[0], INDEX(0))
+
+        def step(k: Any, largest: Any) -> list[Any]:
+            vector = simd.load(simd.after(first, builder.mul(k, INDEX(simd.lanes))))
+            return [builder.select(builder.fcmp_ordered(">", vector, largest[0]), vector, largest[0])]
+
+        (lanes,) = simd.loop(arguments[1], [simd.constant(float("-inf"))], step)
+        largest = simd.scalar(float("-inf"))
+        for lane in range(simd.lanes):
+            value = builder.extract_element(lanes, ir.IntType(32)(lane))
+            largest = builder.select(builder.fcmp_ordered(">", value, largest), value, largest)
+        return largest
+
+    return x.dtype(x, types.intp), emit
+
+
+@compiled
+def largest_of(x: Any) -> Any:
+    """The largest element of a flat array, -inf if there is none; NaN is passed over.
+
+    LLVM does not make vector code of this loop unless NaN may be ignored altogether.
+    """
+    lanes = vector_lanes(x)
+    count = x.size // lanes
+    largest = x.dtype.type(-np.inf)
+    if count:
+        largest = _largest_of_vectors(x, count)
+    rest = x[count * lanes :]
+    for i in range(rest.size):
+        largest = rest[i] if rest[i] > largest else largest
+    return largest

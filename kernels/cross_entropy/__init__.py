@@ -52,7 +52,7 @@ def cross_entropy_forward(
     Shapes: x (C,) or (N, C, d1, ...); target () or (N, d1, ...); weight (C,) or None (ones); result target's
         shape for "none", else ().
     Dtypes: x and weight float32, float64 or complex128, the same for both and the result; target int64.
-        Computed in float64.
+        Sums are taken in float64.
     Edge contract: a sample whose label is `ignore_index` has loss 0 whatever x holds, and does not count; the
         mean of none is NaN. A label's logit of -inf gives inf; others do no harm without smoothing.
 
