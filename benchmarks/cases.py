@@ -84,11 +84,19 @@ def copied(argument: Any, dtype: Any = None) -> Any:
     return argument
 
 
-def outputs(operation: str, arguments: Sequence[Any]) -> list[Array]:
-    """All arrays that a call produces: what it returns, then what it writes in place."""
+def outputs(
+    operation: str, arguments: Sequence[Any], function: Callable[..., Any] | None = None
+) -> list[Array]:
+    """All arrays that a call produces: what it returns, then what it writes in place.
+
+    Args:
+        operation: the contract's name.
+        arguments: its arguments; what the call would write is copied first.
+        function: a version to call; by default the contract.
+    """
     written = WRITES.get(operation, ())
     own = [copied(argument) if i in written else argument for i, argument in enumerate(arguments)]
-    result = registry.contract(operation)(*own)
+    result = (function or registry.contract(operation))(*own)
     returned = list(result) if isinstance(result, tuple) else [] if result is None else [result]
     return [np.asarray(y) for y in returned] + [own[i] for i in written]
 

@@ -168,6 +168,31 @@ def engine(
     raise typer.Exit(run.run(store, jobs))
 
 
+@app.command()
+def report(threads: Threads = None, results: Results = None) -> None:
+    """Write the page, the pictures and the summary from stored results, and say which aims are reached."""
+    from benchmarks import machine
+    from benchmarks import report as page
+    from benchmarks.results import FOLDER
+    from benchmarks.threads import available
+
+    for path in page.write(results or FOLDER / machine.slug(threads or available())):
+        typer.echo(path)
+
+
+@app.command()
+def race(
+    kernel: Annotated[Path, typer.Argument(help="A file that announces a version with kernels.implements.")],
+    quick: Quick = False,
+    threads: Threads = None,
+) -> None:
+    """Check a kernel of your own on its contract's samples, then race it against PyTorch and our ladder."""
+    from benchmarks import machine, race_course, session
+
+    run = session.start(threads, quick, None, fresh=True)
+    raise typer.Exit(race_course.run(kernel, run, machine.measure_peak()))
+
+
 def main() -> None:
     """Run: exit status 0, 1 if a row was refused, 2 for a user's mistake (one line), 130 after Ctrl-C."""
     try:

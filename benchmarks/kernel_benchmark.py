@@ -17,14 +17,14 @@ from benchmarks import checks, cost, memory
 from benchmarks.cases import Case, copied, outputs
 from benchmarks.machine import Peak
 from benchmarks.measuring import Contender, Effort, interleave
-from benchmarks.peers import Peer, peers, without_graph
+from benchmarks.peers import peers, without_graph
 from benchmarks.results import Row
 from benchmarks.threads import has_torch
 from kernels import registry
 from kernels.array import Array
 from kernels.registry import Version
 
-OURS = "minidnn"
+OURS, YOURS = "minidnn", "yours"
 # Versions slower than this many times the default are left to the ladder.
 SLOW = 20
 SEED = 7
@@ -51,7 +51,14 @@ class Entrant:
         return self.contender.name
 
 
-def measure(case: Case, backend: str | None, peak: Peak, effort: Effort, every_version: bool = False) -> Row:
+def measure(
+    case: Case,
+    backend: str | None,
+    peak: Peak,
+    effort: Effort,
+    every_version: bool = False,
+    yours: Sequence[Version] = (),
+) -> Row:
     """Measure one case and return its row.
 
     Args:
@@ -60,6 +67,7 @@ def measure(case: Case, backend: str | None, peak: Peak, effort: Effort, every_v
         peak: what no result may exceed.
         effort: how long.
         every_version: race all versions of the ladder, however slow.
+        yours: versions that are not on our ladder, but in the race.
 
     Raises:
         RefusedError: wrong values, or more speed than the machine has.
@@ -68,7 +76,7 @@ def measure(case: Case, backend: str | None, peak: Peak, effort: Effort, every_v
     truth = case.truth(arguments)
     bound = checks.rounding_bound(cost.reduction_length(case.operation, arguments))
     with registry.use(backend=backend), without_graph():
-        entrants = _entrants(case, arguments, backend, every_version)
+        entrants = _entrants(case, arguments, backend, every_version, yours)
         before = {entrant.name: _error(entrant, truth, bound, "before") for entrant in entrants}
         if not every_version:
             entrants = _fast_enough(entrants)
@@ -116,9 +124,9 @@ def _measured_type(truth: Sequence[Array]) -> list[Array]:
 
 
 def _entrants(
-    case: Case, arguments: Sequence[Any], backend: str | None, every_version: bool
+    case: Case, arguments: Sequence[Any], backend: str | None, every_version: bool, yours: Sequence[Version]
 ) -> list[Entrant]:
-    """Ours first, then ours on prepared weights, the rest of our ladder, and the peers."""
+    """Ours first, then the rest of our ladder, other people's versions, and the peers."""
     contract = registry.contract(case.operation)
     chosen = registry.choose(contract, *arguments)
     # What a call writes drifts while it is timed; the arguments that checks use stay as they were drawn.
@@ -130,11 +138,18 @@ def _entrants(
             _version_name(chosen),
         )
     ]
-    for version in _ladder(case.operation, chosen, backend, every_version):
-        if version.fits(*arguments):
-            found.append(_version_entrant(case, version, arguments, timed))
+    others = _ladder(case.operation, chosen, backend, every_version or bool(yours))
+    for owner, versions in ((OURS, others), (YOURS, yours)):
+        for version in versions:
+            if version.fits(*arguments):
+                name = f"{owner} {_version_name(version)}"
+                run = partial(version.function, *timed)
+                values = partial(outputs, case.operation, arguments, version.function)
+                found.append(Entrant(Contender(name, run), values, _version_name(version)))
     if has_torch():
-        found += [_peer_entrant(peer) for peer in peers(case.operation, arguments)]
+        for peer in peers(case.operation, arguments):
+            contender = Contender(peer.name, peer.run)
+            found.append(Entrant(contender, peer.outputs, comparable=peer.comparable))
     return found
 
 
@@ -151,19 +166,6 @@ def _version_name(version: Version) -> str:
     return f"{version.backend} {version.name}"
 
 
-def _version_entrant(case: Case, version: Version, arguments: Sequence[Any], timed: Sequence[Any]) -> Entrant:
-    def values() -> list[Array]:
-        with registry.use(backend=version.backend, **{case.operation: version.name}):
-            return outputs(case.operation, arguments)
-
-    name = f"{OURS} {_version_name(version)}"
-    return Entrant(Contender(name, partial(version.function, *timed)), values, _version_name(version))
-
-
-def _peer_entrant(peer: Peer) -> Entrant:
-    return Entrant(Contender(peer.name, peer.run), peer.outputs, comparable=peer.comparable)
-
-
 def _error(entrant: Entrant, truth: Sequence[Array], bound: float, when: str) -> float | None:
     """How far the values are from the truth; refused beyond the bound, None where there is no telling."""
     if not entrant.comparable:
@@ -173,8 +175,9 @@ def _error(entrant: Entrant, truth: Sequence[Array], bound: float, when: str) ->
 
 
 def _fast_enough(entrants: list[Entrant]) -> list[Entrant]:
-    """Without those of our ladder that would only take time."""
+    """Without the versions of our ladder that would only take time."""
     quick = Effort(seconds=0.0, fewest=1, most=1)
     seconds = interleave([entrant.contender for entrant in entrants], quick)
     limit = SLOW * seconds[OURS].median
-    return [e for e in entrants if e.name == OURS or not e.version or seconds[e.name].median <= limit]
+    rungs = [e.name for e in entrants if e.name.startswith(f"{OURS} ")]
+    return [e for e in entrants if e.name not in rungs or seconds[e.name].median <= limit]

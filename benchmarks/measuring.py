@@ -21,6 +21,8 @@ import numpy as np
 BURST_SECONDS = 1e-3
 MOST_CALLS = 1000
 WARM_UP_SECONDS = 0.05
+# So many times slower than the fastest, and no round ends in reasonable time.
+HOPELESS = 50
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Effort:
     most: int
 
 
-FULL = Effort(seconds=1.0, fewest=5, most=25)
+FULL = Effort(seconds=0.6, fewest=5, most=25)
 QUICK = Effort(seconds=0.1, fewest=3, most=9)
 
 
@@ -78,21 +80,26 @@ def interleave(
         raise ValueError(f"contenders must be at least one, of different names, got {names}")
     warm = [_warm_up(contender, clock) for contender in contenders]
     calls = [min(max(math.ceil(BURST_SECONDS / steady), 1), MOST_CALLS) for _, steady in warm]
-    per_round = sum((count + 1) * steady for count, (_, steady) in zip(calls, warm, strict=True))
-    rounds = min(max(int(effort.seconds / per_round), effort.fewest), effort.most)
-    seconds = np.empty((rounds, len(contenders)))
+    hopeless = max(effort.seconds, HOPELESS * min(steady for _, steady in warm))
+    slow = [steady > hopeless for _, steady in warm]
+    per_round = sum(
+        (count + 1) * steady for count, (_, steady), out in zip(calls, warm, slow, strict=True) if not out
+    )
+    rounds = min(max(int(effort.seconds / max(per_round, 1e-9)), effort.fewest), effort.most)
+    seconds = np.array([[steady for _, steady in warm]] * rounds)
     collecting = gc.isenabled()
     gc.collect()
     gc.disable()
     try:
         for i in range(rounds):
             for j, contender in enumerate(contenders):
-                seconds[i, j] = _timed(contender.run, calls[j], clock)
+                if not slow[j]:
+                    seconds[i, j] = _timed(contender.run, calls[j], clock)
     finally:
         if collecting:
             gc.enable()
     return {
-        name: _timing(seconds[:, j], dict(zip(names, seconds.T, strict=True)), warm[j][0])
+        name: _timing(seconds[:, j], dict(zip(names, seconds.T, strict=True)), warm[j][0], slow[j])
         for j, name in enumerate(names)
     }
 
@@ -122,7 +129,7 @@ def _timed(run: Callable[[], Any], calls: int, clock: Callable[[], float]) -> fl
     return (clock() - start) / calls
 
 
-def _timing(own: np.ndarray, every: dict[str, np.ndarray], first_call: float) -> Timing:
+def _timing(own: np.ndarray, every: dict[str, np.ndarray], first_call: float, slow: bool) -> Timing:
     p20, median, p80 = (float(value) for value in np.percentile(own, (20, 50, 80)))
     ratios = {name: float(np.median(own / other)) for name, other in every.items()}
-    return Timing(median, p20, p80, len(own), first_call, ratios)
+    return Timing(median, p20, p80, 1 if slow else len(own), first_call, ratios)

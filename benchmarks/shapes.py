@@ -130,7 +130,7 @@ class Recorder:
 
 
 @contextmanager
-def recording(model: minidnn.nn.Module) -> Iterator[Recorder]:
+def listening() -> Iterator[Recorder]:
     """Note every kernel call while the context lasts."""
     recorder = Recorder()
     for operation in kernels.operations():
@@ -140,17 +140,26 @@ def recording(model: minidnn.nn.Module) -> Iterator[Recorder]:
             contract, RECORDER, "notes the call and hands it on", backend="cpu", fits=recorder.fits
         )
         announce(partial(recorder.note, contract))
-    handles = []
-    for path, module in model.named_modules():
-        handles.append(module.register_forward_pre_hook(partial(recorder.enter, path)))
-        handles.append(module.register_forward_hook(recorder.leave))
     try:
         yield recorder
     finally:
-        for handle in handles:
-            handle.remove()
         for operation in kernels.operations():
             registry.withdraw(operation, "cpu", RECORDER)
+
+
+@contextmanager
+def recording(model: minidnn.nn.Module) -> Iterator[Recorder]:
+    """Note every kernel call, and which of the model's modules makes it."""
+    with listening() as recorder:
+        handles = []
+        for path, module in model.named_modules():
+            handles.append(module.register_forward_pre_hook(partial(recorder.enter, path)))
+            handles.append(module.register_forward_hook(recorder.leave))
+        try:
+            yield recorder
+        finally:
+            for handle in handles:
+                handle.remove()
 
 
 def record(network: str) -> list[Layer]:

@@ -24,10 +24,11 @@ from tests.models import digest
 OURS = "minidnn"
 NETWORKS = ("resnet18", "resnet50", "mobilenet_v2", "vgg16")
 BATCH = 8
-# The norm of a gradient's error, relative to the gradient's (or to a thousandth of the typical one, for those
-# that are zero but for rounding). float32 loses more here than in one layer: batch norm divides by small
-# variances.
-BOUND = 1e-2
+LOSS_BOUND = 1e-5
+# Of the norm of a gradient's error, relative to the gradient's (or to a thousandth of the typical one, for
+# those that are zero but for rounding). Batch norm divides by small variances, layer after layer: in float32
+# PyTorch's own gradients of ResNet-18 and MobileNet v2 are 1e-2 from float64's. A wrong formula shows.
+BOUND = 5e-2
 SMALL = 1e-3
 
 Truth = tuple[float, dict[str, Array]]
@@ -81,8 +82,8 @@ def _errors(steps: Mapping[str, Step], truth: Truth, when: str) -> dict[str, flo
     for name, step in steps.items():
         step.network.set_training(True)
         loss, gradients = step.gradients()
-        worst = max(abs(loss - truth[0]) / abs(truth[0]), gradient_error(gradients, truth[1]))
-        found[name] = checks.check_values(name, when, worst, BOUND)
+        checks.check_values(f"{name}'s loss", when, abs(loss - truth[0]) / abs(truth[0]), LOSS_BOUND)
+        found[name] = checks.check_values(name, when, gradient_error(gradients, truth[1]), BOUND)
     return found
 
 

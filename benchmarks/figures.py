@@ -1,0 +1,182 @@
+"""What stored results say: ratios to PyTorch, sums of layers, scratch memory; read by targets and report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks import cost
+from benchmarks.arguments import ArraySpec
+from benchmarks.cases import EXTRA, Case
+from benchmarks.peers import EAGER
+from benchmarks.results import Row, Store
+from benchmarks.shapes import Layer, layers
+
+OURS, PREPARED = "minidnn", "minidnn prepared"
+# Layers are timed warm and one at a time: their sum may be off the network's time by this share of it.
+SUM_MARGIN = 0.2
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured number and what it belongs to."""
+
+    label: str
+    value: float
+
+
+@dataclass
+class Results:
+    """All stored results of one machine.
+
+    Attributes:
+        stores: the files by benchmark; ladders under "ladder-OPERATION".
+    """
+
+    stores: dict[str, Store] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, folder: Path) -> Results:
+        """Read a folder (ValueError where there are no results)."""
+        found = {path.stem: Store.read(path) for path in sorted(folder.glob("*.json"))}
+        if not found:
+            raise ValueError(f"{folder} has no results; measure first, e.g. python -m benchmarks kernels")
+        return cls(found)
+
+    def rows(self, benchmark: str) -> dict[str, Row]:
+        """A benchmark's rows by key; none where it was not run."""
+        return self.stores[benchmark].rows if benchmark in self.stores else {}
+
+    def kernels(self, *operations: str) -> list[Row]:
+        """The kernel rows of these operations."""
+        return [row for row in self.rows("kernels").values() if row["operation"] in operations]
+
+
+def ours_of(row: Row, prepared: bool = True) -> str:
+    """Whose time counts as ours: on prepared weights where there is that step."""
+    return PREPARED if prepared and PREPARED in row["contenders"] else OURS
+
+
+def ratio(row: Row, ours: str | None = None, theirs: str = EAGER) -> float | None:
+    """Their time divided by ours, None where one is missing."""
+    name, contenders = ours or ours_of(row), row["contenders"]
+    if name not in contenders or theirs not in contenders:
+        return None
+    return float(contenders[theirs]["ratios"][name])
+
+
+def title(row: Row) -> str:
+    """A kernel row for people."""
+    where = f" ({row['network']})" if row["network"] else ""
+    return f"{row['operation']} {row['label']}{where}"
+
+
+def ratios(rows: Iterable[Row], prepared: bool = True) -> list[Figure]:
+    """The rows' ratios to PyTorch eager."""
+    found = [(title(row), ratio(row, ours_of(row, prepared))) for row in rows]
+    return [Figure(label, value) for label, value in found if value is not None]
+
+
+def summed(results: Results, *operations: str) -> list[Figure]:
+    """The ratios of calls that belong together, such as both gradients: their times added up.
+
+    Calls belong together when they come from the same layer at the same batch size; only whole groups count.
+    """
+    groups: dict[tuple[str, int], list[Row]] = {}
+    for row in results.kernels(*operations):
+        groups.setdefault((row["layer"], row["batch"]), []).append(row)
+    found = []
+    for rows in groups.values():
+        whole = len(rows) == len(operations) and all(EAGER in row["contenders"] for row in rows)
+        if whole:
+            theirs, ours = (sum(row["contenders"][name]["median"] for row in rows) for name in (EAGER, OURS))
+            found.append(Figure(title(rows[0]), theirs / ours))
+    return found
+
+
+def scratch(results: Results) -> list[Figure]:
+    """What convolutions take beyond their result, in MiB, where the system tells."""
+    rows = results.kernels("conv2d_forward", "conv2d_backward_input", "conv2d_backward_weight")
+    known = {layer.key: layer for layer in (*layers(), *EXTRA)}
+    found = []
+    for row in rows:
+        contender = row["contenders"][ours_of(row)]
+        if contender["peak_bytes"] is not None and row["layer"] in known:
+            result = _result_bytes(row, known[row["layer"]])
+            found.append(Figure(title(row), max(contender["peak_bytes"] - result, 0) / 2**20))
+    return found
+
+
+def _result_bytes(row: Row, layer: Layer) -> int:
+    """The size of a convolution's result, which is no scratch."""
+    x, weight, _, window = layer.arguments_for(row["batch"])[:4]
+    shapes = {
+        "conv2d_forward": (x.shape[0], weight.shape[0], *window.output_size(x.shape[2:])),
+        "conv2d_backward_input": x.shape,
+        "conv2d_backward_weight": weight.shape,
+    }
+    return cost.moved_bytes((), (ArraySpec(shapes[row["operation"]]),))
+
+
+@dataclass(frozen=True)
+class LayerSum:
+    """A network's time, and its layers' times added up, in seconds.
+
+    Attributes:
+        network: the model.
+        contender: whose times they are.
+        layers: the sum over its kernel calls, weighted by how often each is made.
+        whole: the network measured as a whole.
+        missing: calls that were not measured.
+    """
+
+    network: str
+    contender: str
+    layers: float
+    whole: float
+    missing: int
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the two agree within the margin."""
+        return self.missing == 0 and abs(self.layers / self.whole - 1) <= SUM_MARGIN
+
+
+def layer_sums(results: Results) -> list[LayerSum]:
+    """Every measured network's sum of layers at batch 1, for us and PyTorch eager."""
+    found = []
+    for row in results.rows("networks").values():
+        if row["batch"] == 1 and results.rows("kernels"):
+            for contender in (OURS, EAGER):
+                total, missing = _sum_of_layers(results, row["network"], contender)
+                whole = row["contenders"][contender]["median"]
+                found.append(LayerSum(row["network"], contender, total, whole, missing))
+    return found
+
+
+def _sum_of_layers(results: Results, network: str, contender: str) -> tuple[float, int]:
+    kernel_rows, total, missing = results.rows("kernels"), 0.0, 0
+    for layer in layers():
+        if layer.network == network and layer.mode == "inference":
+            row = kernel_rows.get(Case(layer, layer.operation, 1).key)
+            name = ours_of(row) if row and contender == OURS else contender
+            if row is None or name not in row["contenders"]:
+                missing += layer.multiplicity
+            else:
+                total += layer.multiplicity * row["contenders"][name]["median"]
+    return total, missing
+
+
+def network_ratios(results: Results, benchmark: str, ours: str = OURS, theirs: str = EAGER) -> list[Figure]:
+    """The ratios of whole networks, at inference or in training."""
+    rows = [row for key, row in results.rows(benchmark).items() if not key.endswith("memory")]
+    found = [(row.get("network", ""), ratio(row, ours, theirs)) for row in rows]
+    return [Figure(network, value) for network, value in found if value is not None]
+
+
+def geometric_mean(figures: Iterable[Figure]) -> float:
+    """exp(mean(log value)); NaN of nothing."""
+    logs = [math.log(figure.value) for figure in figures]
+    return math.exp(sum(logs) / len(logs)) if logs else math.nan
