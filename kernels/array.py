@@ -1,6 +1,7 @@
 """What every kernel shares: the array type, and the checks an operation's contract makes before it computes.
 
 A check raises ValueError or TypeError with one sentence: which argument, what was given, what is needed.
+Checks stand before every operation, so each tries the usual case first, in as few steps as it can.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ Shape4: TypeAlias = tuple[int, int, int, int]
 
 FLOATING = (np.dtype(np.float32), np.dtype(np.float64))
 ANALYTIC = (*FLOATING, np.dtype(np.complex128))
+# Sizes, counts and seeds are smaller as a rule; what is not takes the long way through a check.
+_USUAL = 2**31
+_PLAIN = (float, int)
 
 
 def check_floating(*, analytic: bool = False, **arrays: Array | None) -> None:
@@ -30,6 +34,24 @@ def check_floating(*, analytic: bool = False, **arrays: Array | None) -> None:
         TypeError: an argument is not an array, its dtype is not allowed, or two dtypes differ.
     """
     allowed = ANALYTIC if analytic else FLOATING
+    dtype = None
+    try:
+        for array in arrays.values():
+            if array is None:
+                continue
+            if dtype is None and array.dtype in allowed:
+                dtype = array.dtype
+            elif array.dtype != dtype:
+                break
+        else:
+            return
+    except AttributeError:
+        pass  # what is wrong is said below
+    _refuse_dtypes(allowed, arrays)
+
+
+def _refuse_dtypes(allowed: Sequence[np.dtype[Any]], arrays: dict[str, Array | None]) -> None:
+    """Raise TypeError for the first argument that is no array, or whose dtype is not allowed or differs."""
     first_name, first = "", None
     for name, array in arrays.items():
         if array is None:
@@ -56,7 +78,7 @@ def check_rank(name: str, array: Array, *ranks: int) -> None:
 
 def check_shape(name: str, array: Array, shape: Sequence[int]) -> None:
     """Require an exact shape (ValueError otherwise)."""
-    if tuple(array.shape) != tuple(shape):
+    if array.shape != shape and tuple(array.shape) != tuple(shape):
         raise ValueError(f"{name} must have shape {tuple(shape)}, got {tuple(array.shape)}")
 
 
@@ -70,6 +92,8 @@ def shown(value: Any) -> str:
 
 def check_flag(name: str, value: Any) -> bool:
     """Return `value` as a bool; TypeError unless it is True or False (or 1 or 0)."""
+    if value is True or value is False:
+        return value
     if not isinstance(value, bool | np.bool_ | int | np.integer) or value not in (0, 1):
         raise TypeError(f"{name} must be True or False, got {shown(value)}")
     return bool(value)
@@ -80,6 +104,8 @@ def check_integer(name: str, value: Any, minimum: int | None = None, bits: int =
 
     The default is what an int64 holds: sizes and indices beyond it would fail inside NumPy.
     """
+    if type(value) is int and (0 if minimum is None else minimum) <= value < _USUAL and bits > 31:
+        return value
     if isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be an integer, got {shown(value)}")
     try:
@@ -106,6 +132,10 @@ def check_number(name: str, value: Any, minimum: float | None = None, below: flo
 
     NaN and infinities are refused.
     """
+    if type(value) in _PLAIN and (0 if minimum is None else minimum) <= value < (
+        _USUAL if below is None else below
+    ):
+        return float(value)
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"{name} must be a number, got {shown(value)}")
     try:

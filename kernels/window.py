@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 from kernels.array import check_flag, check_integer, shown
@@ -21,7 +22,7 @@ _TOO_LARGE = 2**31
 
 def pair(name: str, value: Any, minimum: int | None = None) -> Pair:
     """Return `value` as (height, width): an int stands for both axes."""
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+    if _is_sequence(value):
         if len(value) == 1:
             value = (value[0], value[0])
         if len(value) != 2:
@@ -31,10 +32,17 @@ def pair(name: str, value: Any, minimum: int | None = None) -> Pair:
     return number, number
 
 
+def _is_sequence(value: Any) -> bool:
+    """Whether `value` holds sizes; the usual forms first, since asking for a Sequence is slow."""
+    if type(value) is tuple or type(value) is int:
+        return type(value) is tuple
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
+
+
 def _size(name: str, value: Any, minimum: int | None) -> int:
     """An integer small enough for sums and products of sizes to stay within 64 bits."""
     number = check_integer(name, value, minimum)
-    if abs(number) >= _TOO_LARGE:
+    if not -_TOO_LARGE < number < _TOO_LARGE:
         raise ValueError(f"{name} must be less than 2^31, got {shown(value)}")
     return number
 
@@ -81,11 +89,11 @@ class Window:
             check_flag("ceil_mode", ceil_mode),
         )
 
-    @property
+    @cached_property
     def extent(self) -> Pair:
         """Elements from the first to the last tap, both included: dilation * (kernel - 1) + 1."""
-        height, width = (d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
-        return height, width
+        (kernel_h, kernel_w), (dilation_h, dilation_w) = self.kernel, self.dilation
+        return dilation_h * (kernel_h - 1) + 1, dilation_w * (kernel_w - 1) + 1
 
     def output_size(self, size: Sequence[int]) -> Pair:
         """Return how often the window fits (OH, OW) over an input of `size` (H, W).
@@ -135,7 +143,7 @@ class Window:
 
 def _padding_pairs(padding: Any) -> tuple[Pair, Pair]:
     """Return ((top, bottom), (left, right)) for an int, (vertical, horizontal) or the full form."""
-    if isinstance(padding, Sequence) and len(padding) == 2 and all(isinstance(p, Sequence) for p in padding):
+    if _is_sequence(padding) and len(padding) == 2 and _is_sequence(padding[0]) and _is_sequence(padding[1]):
         return pair("padding", padding[0], minimum=0), pair("padding", padding[1], minimum=0)
     vertical, horizontal = pair("padding", padding, minimum=0)
     return (vertical, vertical), (horizontal, horizontal)
