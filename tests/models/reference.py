@@ -42,7 +42,6 @@ class Reference:
         slow: takes more than about 5 seconds.
         stages: paths of our modules whose activations are compared too.
         fixed_size: the architecture takes images of one size only.
-        script_only: too large for any test suite: compared only when its stored reference is made.
         damped: the ending of the parameters that filling.py damps, for very deep networks.
         contrast: factor of the images in evaluation mode: with more than those of the calibration have, ReLU6
             meets values above 6.
@@ -59,7 +58,6 @@ class Reference:
     slow: bool = False
     stages: tuple[str, ...] = ()
     fixed_size: bool = False
-    script_only: bool = False
     damped: str = ""
     contrast: float = 1.0
 

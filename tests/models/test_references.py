@@ -27,7 +27,6 @@ def each_reference(*marks: Any) -> pytest.MarkDecorator:
     rows = [
         pytest.param(reference, marks=[*marks, *([pytest.mark.slow] if reference.slow else [])], id=name)
         for name, reference in references().items()
-        if not reference.script_only
     ]
     return pytest.mark.parametrize("reference", rows)
 

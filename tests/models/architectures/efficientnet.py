@@ -40,7 +40,6 @@ def reference(variant: str) -> Reference:
         shape=SHAPE,
         training_shape=(images(variant), *SHAPE[1:]),
         slow=variant != "b0",
-        script_only=variant in ("b5", "b6", "b7"),
         damped="" if variant == "b0" else "block.3.1.weight",
         stages=tuple(f"features.{index}" for index in range(9)),
     )

@@ -8,11 +8,6 @@ from typing import Any
 
 from tests.models.reference import Reference, torchvision_models
 
-# A whole VGG in float64 takes 2 GB and most of a minute, nearly all of it for fully connected layers that are
-# the same in every column. The suite compares two of them whole, and of all what differs: the convolutions
-# (test_vgg.py).
-IN_THE_SUITE = ("vgg11_lrn", "vgg16_bn")
-
 
 def from_torchvision(name: str, **arguments: Any) -> Any:
     return getattr(torchvision_models(), name)(weights=None, **arguments)
@@ -96,7 +91,6 @@ def reference(
         training_shape=(4, 3, 32, 48) if name.endswith("_bn") else None,
         slow=True,
         stages=("features.0", f"features.{last}", "classifier.0", "classifier.3"),
-        script_only=name not in IN_THE_SUITE,
     )
 
 
@@ -121,7 +115,6 @@ REFERENCES = [
         shape=(1, 1, 224, 224),
         training_shape=None,
         slow=True,
-        script_only=True,
         stages=("features.0", "features.20", "classifier.0", "classifier.3"),
         fixed_size=True,
     ),
