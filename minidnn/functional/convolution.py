@@ -31,6 +31,8 @@ from minidnn.tensor import Tensor, apply, as_tensor
 class Conv2d(Function):
     """y = w correlated with x, + b; dx spreads dy over the patches, dw correlates dy with x, db sums dy."""
 
+    new_gradients = True
+
     def __init__(self, window: Window, groups: int) -> None:
         self.window = window
         self.groups = groups
@@ -54,6 +56,8 @@ class Conv2d(Function):
 class DepthwiseConv2d(Function):
     """The convolution whose groups are single channels; the same formulas on thinner kernels."""
 
+    new_gradients = True
+
     def __init__(self, window: Window) -> None:
         self.window = window
 
@@ -76,6 +80,8 @@ class DepthwiseConv2d(Function):
 
 class ConvTranspose2d(Function):
     """y spreads x over patches, plus b; dx convolves dy with w, dw correlates x with dy, db sums dy."""
+
+    new_gradients = True
 
     def __init__(self, window: Window, groups: int, output_padding: Pair) -> None:
         self.window = window

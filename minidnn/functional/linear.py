@@ -19,6 +19,8 @@ from minidnn.tensor import Tensor, apply, as_tensor
 class Linear(Function):
     """y = x w^T + b over the last axis; dx = dy w, dw = dy^T x, db = sum of dy over the other axes."""
 
+    new_gradients = True
+
     def forward(self, x: Array, weight: Array, bias: Array | None) -> Array:
         """Flatten the leading axes to rows and multiply once."""
         self.save(x, weight)

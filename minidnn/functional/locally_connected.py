@@ -19,6 +19,8 @@ from minidnn.tensor import Tensor, apply, as_tensor
 class LocallyConnected2d(Function):
     """y = each position's own filters on its patch, + b; dx spreads dy over the patches, dw = dy patch^T."""
 
+    new_gradients = True
+
     def __init__(self, window: Window) -> None:
         self.window = window
 

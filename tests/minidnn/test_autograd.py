@@ -5,13 +5,17 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
 import minidnn
-from minidnn import Function, Tensor, apply, apply_many
+from minidnn import Function, Tensor, apply, apply_many, functional
+from minidnn.functional.convolution import Conv2d, ConvTranspose2d, DepthwiseConv2d
+from minidnn.functional.linear import Linear
+from minidnn.functional.locally_connected import LocallyConnected2d
 
 
 class Scale(Function):
@@ -84,6 +88,62 @@ def test_the_graph_is_freed_and_a_second_backward_says_so() -> None:
         y.backward(np.array([1.0]))
     del y
     assert node() is None, "no reference cycle keeps the graph alive"
+
+
+def test_two_freed_nodes_that_meet_are_told_too() -> None:
+    x = leaf(2.0)
+    y, z = x * 3.0, x * 5.0
+    for freed in (y, z):
+        freed.backward(np.array([1.0]))
+    with pytest.raises(ValueError, match="freed by an earlier backward"):
+        (y * z).backward(np.array([1.0]))
+
+
+# One pixel, one tap, one image: the sizes that tempt a backward to return a view of what it was given.
+LAYERS_WITH_NEW_GRADIENTS: dict[type[Function], tuple[Any, tuple[int, ...], tuple[int, ...]]] = {
+    Conv2d: (functional.conv2d, (1, 4, 1, 1), (4, 4, 1, 1)),
+    DepthwiseConv2d: (partial(functional.conv2d, groups=4), (1, 4, 1, 1), (4, 1, 1, 1)),
+    ConvTranspose2d: (functional.conv_transpose2d, (1, 4, 1, 1), (4, 4, 1, 1)),
+    Linear: (functional.linear, (1, 4), (4, 4)),
+    LocallyConnected2d: (functional.locally_connected2d, (1, 4, 1, 1), (1, 1, 4, 4, 1, 1)),
+}
+
+
+@pytest.mark.parametrize("kind", LAYERS_WITH_NEW_GRADIENTS, ids=lambda kind: kind.__name__)
+def test_gradients_that_are_said_to_be_new_share_memory_with_nothing(kind: type[Function]) -> None:
+    layer, x_shape, weight_shape = LAYERS_WITH_NEW_GRADIENTS[kind]
+    draw = np.random.default_rng(5).normal
+    bias_shape = (4, 1, 1) if kind is LocallyConnected2d else (4,)
+    leaves = [Tensor(draw(size=shape), requires_grad=True) for shape in (x_shape, weight_shape, bias_shape)]
+    y = layer(*leaves)
+    assert type(y.grad_fn) is kind
+    assert kind.new_gradients
+    upstream = draw(size=y.shape)
+    y.backward(upstream)
+    arrays = [upstream, y.data, *(leaf.data for leaf in leaves)]
+    for holder in leaves:
+        assert holder.grad is not None
+        assert not any(np.may_share_memory(holder.grad.data, array) for array in arrays)
+        arrays.append(holder.grad.data)
+
+
+def test_every_function_that_promises_new_gradients_is_held_to_it() -> None:
+    kinds, found = [Function], set()
+    while kinds:
+        kind = kinds.pop()
+        kinds += kind.__subclasses__()
+        if kind.new_gradients and kind.__module__.startswith("minidnn"):
+            found.add(kind)
+    assert found == LAYERS_WITH_NEW_GRADIENTS.keys()
+
+
+def test_a_new_gradient_that_a_hook_has_seen_is_copied() -> None:
+    x, weight = Tensor(np.ones((1, 2)), requires_grad=True), Tensor(np.ones((1, 2)), requires_grad=True)
+    seen: list[Tensor] = []
+    weight.register_hook(seen.append)
+    functional.linear(x, weight).backward(np.ones((1, 1)))
+    assert weight.grad is not None
+    assert not np.may_share_memory(weight.grad.data, seen[0].data)
 
 
 def test_retain_graph_allows_a_second_backward() -> None:
