@@ -83,6 +83,45 @@ class VectorBuilder:
         pointer = self.builder.bitcast(address, self.vector.as_pointer())
         self.builder.store(vector, pointer, align=self.bytes)
 
+    def first_lanes(self, count: Any) -> Any:
+        """Return the mask of a vector's first `count` elements; `count` may be below 0 or too large."""
+        index = ir.IntType(32)
+        numbers = ir.VectorType(index, self.lanes)
+        undefined, everywhere = ir.Constant(numbers, ir.Undefined), ir.Constant(numbers, [0] * self.lanes)
+        first = self.builder.insert_element(undefined, self.builder.trunc(count, index), index(0))
+        counts = self.builder.shuffle_vector(first, undefined, everywhere)
+        return self.builder.icmp_signed("<", ir.Constant(numbers, list(range(self.lanes))), counts)
+
+    def load_partial(self, address: Any, count: Any, otherwise: Any) -> Any:
+        """Return a vector whose first `count` elements begin at an address; the rest is from `otherwise`."""
+        pointer = self.builder.bitcast(address, self.vector.as_pointer())
+        mask = self.first_lanes(count)
+        alignment = ir.IntType(32)(self.bytes)
+        return self._masked("load", self.vector, [pointer, alignment, mask, otherwise])
+
+    def load_masked(self, address: Any, bits: Any) -> Any:
+        """Return the elements from an address on whose bit (of an integer of `lanes` bits) is set, the rest 0."""
+        pointer = self.builder.bitcast(address, self.vector.as_pointer())
+        mask = self.builder.bitcast(bits, ir.VectorType(ir.IntType(1), self.lanes))
+        alignment = ir.IntType(32)(self.bytes)
+        return self._masked("load", self.vector, [pointer, alignment, mask, self.constant(0.0)])
+
+    def store_partial(self, vector: Any, address: Any, count: Any) -> None:
+        """Write a vector's first `count` elements to an address."""
+        pointer = self.builder.bitcast(address, self.vector.as_pointer())
+        self._masked(
+            "store", ir.VoidType(), [vector, pointer, ir.IntType(32)(self.bytes), self.first_lanes(count)]
+        )
+
+    def _masked(self, direction: str, result: Any, arguments: Sequence[Any]) -> Any:
+        """Call LLVM's masked load or store."""
+        kind = {4: "f32", 8: "f64"}[self.bytes]
+        signature = ir.FunctionType(result, [argument.type for argument in arguments])
+        name = f"llvm.masked.{direction}.v{self.lanes}{kind}.p0"
+        return self.builder.call(
+            cgutils.get_or_insert_function(self.builder.module, signature, name), arguments
+        )
+
     def broadcast(self, value: Any) -> Any:
         """Return the vector whose elements all are `value`."""
         undefined = ir.Constant(self.vector, ir.Undefined)
@@ -165,3 +204,96 @@ def copy_vector(typing_context: Any, target: Any, target_at: Any, source: Any, s
         return context.get_dummy_value()
 
     return types.void(target, types.intp, source, types.intp), emit
+
+
+@intrinsic
+def fill_vector(typing_context: Any, target: Any, target_at: Any, value: Any) -> Any:
+    """fill_vector(target, i, value): one vector of equal elements to target[i:]."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        target, target_at, value = arguments
+        simd = VectorBuilder(context, builder, signature.args[0])
+        simd.store(simd.broadcast(value), simd.address(signature.args[0], target, target_at))
+        return context.get_dummy_value()
+
+    return types.void(target, types.intp, target.dtype), emit
+
+
+@intrinsic
+def copy_partial(
+    typing_context: Any, target: Any, target_at: Any, source: Any, source_at: Any, count: Any, fill: Any
+) -> Any:
+    """copy_partial(target, i, source, j, count, fill): one vector to target[i:], of which the first `count`
+    elements come from source[j:] and the rest are `fill`; nothing of the source is read beyond them.
+    """
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        target, target_at, source, source_at, count, fill = arguments
+        simd = VectorBuilder(context, builder, signature.args[0])
+        first = simd.address(signature.args[2], source, source_at)
+        vector = simd.load_partial(first, count, simd.broadcast(fill))
+        simd.store(vector, simd.address(signature.args[0], target, target_at))
+        return context.get_dummy_value()
+
+    return types.void(target, types.intp, source, types.intp, types.intp, target.dtype), emit
+
+
+@intrinsic
+def copy_even(typing_context: Any, target: Any, target_at: Any, source: Any, source_at: Any) -> Any:
+    """copy_even(target, i, source, j): one vector to target[i:], of source[j], source[j + 2] and so on."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        target, target_at, source, source_at = arguments
+        simd = VectorBuilder(context, builder, signature.args[0])
+        first = simd.address(signature.args[2], source, source_at)
+        # The second vector ends on the last element wanted: beyond it nothing may be read.
+        halves = simd.load(first), simd.load(simd.after(first, simd.lanes - 1))
+        order = [2 * i if 2 * i < simd.lanes else 2 * i + 1 for i in range(simd.lanes)]
+        simd.store(simd.shuffle(*halves, order), simd.address(signature.args[0], target, target_at))
+        return context.get_dummy_value()
+
+    return types.void(target, types.intp, source, types.intp), emit
+
+
+@intrinsic
+def copy_partial_even(
+    typing_context: Any, target: Any, target_at: Any, source: Any, source_at: Any, count: Any, fill: Any
+) -> Any:
+    """copy_partial_even(target, i, source, j, count, fill): like `copy_partial`, of source[j], source[j + 2],
+    source[j + 4] and so on.
+    """
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        target, target_at, source, source_at, count, fill = arguments
+        simd = VectorBuilder(context, builder, signature.args[0])
+        first = simd.address(signature.args[2], source, source_at)
+        readable = builder.sub(builder.add(count, count), INDEX(1))
+        halves = [
+            simd.load_partial(
+                simd.after(first, start), builder.sub(readable, INDEX(start)), simd.broadcast(fill)
+            )
+            for start in (0, simd.lanes)
+        ]
+        evens = simd.shuffle(*halves, range(0, 2 * simd.lanes, 2))
+        simd.store(evens, simd.address(signature.args[0], target, target_at))
+        return context.get_dummy_value()
+
+    return types.void(target, types.intp, source, types.intp, types.intp, target.dtype), emit
+
+
+@intrinsic
+def store_partial(
+    typing_context: Any, target: Any, target_at: Any, source: Any, source_at: Any, count: Any
+) -> Any:
+    """store_partial(target, i, source, j, count): the first `count` elements of source[j:] to target[i:]; a
+    whole vector is read.
+    """
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        target, target_at, source, source_at, count = arguments
+        simd = VectorBuilder(context, builder, signature.args[0])
+        vector = simd.load(simd.address(signature.args[2], source, source_at))
+        simd.store_partial(vector, simd.address(signature.args[0], target, target_at), count)
+        return context.get_dummy_value()
+
+    return types.void(target, types.intp, source, types.intp, types.intp), emit

@@ -7,7 +7,7 @@ form, `conv2d_forward`, is one after the other.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -25,6 +25,8 @@ Run: TypeAlias = Callable[[Array, PreparedWeight, Array | None, Window, int, str
 Test: TypeAlias = Callable[[Sequence[int], Sequence[int], Window, int], bool]
 
 TYPES = (np.dtype(np.float32), np.dtype(np.float64))
+# Activations that are a clamp: their bounds.
+CLAMPS = {None: (-np.inf, np.inf), "relu": (0.0, np.inf), "relu6": (0.0, 6.0)}
 
 
 def _any_shape(weight_shape: Sequence[int], input_shape: Sequence[int], window: Window, groups: int) -> bool:
@@ -40,6 +42,7 @@ def announce_version(
     fits: Test = _any_shape,
     pays: Test = _any_shape,
     pays_cold: Test | None = None,
+    default_types: Sequence[np.dtype[Any]] = TYPES,
 ) -> None:
     """Enter a CPU version into the ladders of the three forward operations.
 
@@ -51,6 +54,7 @@ def announce_version(
         fits: for which shapes it can run; the dtype, float32 or float64, is looked at here.
         pays: for which shapes it is the best of those that fit, the weight being prepared.
         pays_cold: the same with the preparation's time included; by default as `pays`.
+        default_types: the dtypes for which it can be the default at all.
     """
     pays_with_preparation = pays_cold or pays
 
@@ -69,7 +73,9 @@ def announce_version(
         fits=lambda weight, input_shape, window, groups: (
             weight.dtype in TYPES and fits(weight.shape, input_shape, window, groups)
         ),
-        pays=lambda weight, input_shape, window, groups: pays(weight.shape, input_shape, window, groups),
+        pays=lambda weight, input_shape, window, groups: (
+            weight.dtype in default_types and pays(weight.shape, input_shape, window, groups)
+        ),
     )(prepare)
     implements(
         conv2d_forward_prepared,
@@ -86,7 +92,7 @@ def announce_version(
         fits=lambda x, weight, bias, window, groups: (
             x.dtype in TYPES and fits(weight.shape, x.shape, window, groups)
         ),
-        pays=lambda x, weight, bias, window, groups: pays_with_preparation(
-            weight.shape, x.shape, window, groups
+        pays=lambda x, weight, bias, window, groups: (
+            x.dtype in default_types and pays_with_preparation(weight.shape, x.shape, window, groups)
         ),
     )(cold)
