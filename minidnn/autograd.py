@@ -21,7 +21,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 from kernels.array import Array
 from kernels.elementwise import add
@@ -116,18 +116,27 @@ class Function:
         return f"<{self.name}>"
 
 
+class Leaf(Protocol):
+    """A tensor as the graph sees it."""
+
+    def _accumulate(self, gradient: Array, is_new: bool) -> None: ...
+
+
 class AccumulateGrad(Function):
     """The node of a leaf tensor: adds what arrives to its gradient when all other nodes have run."""
 
-    def __init__(self, accumulate: Callable[[Array, bool], None], shape: tuple[int, ...]) -> None:
-        self.accumulate = accumulate
+    def __init__(self, leaf: Callable[[], Leaf | None], shape: tuple[int, ...]) -> None:
+        self.leaf = leaf  # a weak reference: the graph must not keep the tensor alive
         self.shapes = (shape,)
 
     def receive(self, gradient: Array, is_new: bool) -> None:
         """Hand the sum over all consumers to the tensor; `is_new`: nobody else holds the array."""
-        for hook in (self.hooks or {}).get(0, ()):
-            gradient, is_new = hook(gradient), False
-        self.accumulate(gradient, is_new)
+        if self.hooks:
+            for hook in self.hooks[0]:
+                gradient, is_new = hook(gradient), False
+        leaf = self.leaf()
+        if leaf is not None:
+            leaf._accumulate(gradient, is_new)
 
 
 def backward(roots: Iterable[tuple[Edge, Array]], retain_graph: bool = False) -> None:

@@ -125,18 +125,19 @@ class Tensor(TensorMethods):
         """
         if not self._requires_grad:
             raise ValueError("backward needs a tensor that requires grad; this one does not depend on any")
+        array = self._array
         if gradient is None:
-            if self._array.size != 1:
+            if array.size != 1:
                 raise ValueError(
-                    f"gradient may be left out for one element only; this tensor has shape {self.shape}"
+                    f"gradient may be left out for one element only; this tensor has shape {array.shape}"
                 )
-            upstream = np.array(1, self.dtype).reshape(self.shape)  # np.ones takes three times as long
+            upstream = np.array(1, array.dtype, ndmin=array.ndim)  # np.ones takes three times as long
         else:
             upstream = as_tensor(gradient)._array
-            if upstream.shape != self.shape:
-                raise ValueError(f"gradient must have shape {self.shape}, got {upstream.shape}")
-            if upstream.dtype != self.dtype:
-                raise TypeError(f"gradient must have dtype {self.dtype}, got {upstream.dtype}")
+            if upstream.shape != array.shape:
+                raise ValueError(f"gradient must have shape {array.shape}, got {upstream.shape}")
+            if upstream.dtype != array.dtype:
+                raise TypeError(f"gradient must have dtype {array.dtype}, got {upstream.dtype}")
         autograd.backward([(self._gradient_edge(), upstream)], retain_graph)
 
     def detach(self) -> Tensor:
@@ -187,14 +188,7 @@ class Tensor(TensorMethods):
         if self._edge is not None:
             return self._edge
         if self._leaf_edge is None:
-            this = weakref.ref(self)
-
-            def accumulate(gradient: Array, is_new: bool) -> None:
-                tensor = this()
-                if tensor is not None:
-                    tensor._accumulate(gradient, is_new)
-
-            self._leaf_edge = AccumulateGrad(accumulate, self.shape), 0
+            self._leaf_edge = AccumulateGrad(weakref.ref(self), self.shape), 0
         return self._leaf_edge
 
     def _accumulate(self, gradient: Array, is_new: bool) -> None:
