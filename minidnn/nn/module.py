@@ -97,13 +97,19 @@ class Module:
 
     def __call__(self, *inputs: Any, **keywords: Any) -> Any:
         """Run `forward`, with the hooks around it."""
+        if self._forward_pre_hooks:
+            inputs = self._run_forward_pre_hooks(inputs)
+        if self._backward_hooks and is_grad_enabled():
+            return self._call_between_boundaries(inputs, keywords)
+        output = self.forward(*inputs, **keywords)
+        return self._run_forward_hooks(inputs, output) if self._forward_hooks else output
+
+    def _run_forward_pre_hooks(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         for pre_hook in tuple(self._forward_pre_hooks.values()):
             changed = pre_hook(self, inputs)
             if changed is not None:
                 inputs = changed if isinstance(changed, tuple) else (changed,)
-        if self._backward_hooks and is_grad_enabled():
-            return self._call_between_boundaries(inputs, keywords)
-        return self._run_forward_hooks(inputs, self.forward(*inputs, **keywords))
+        return inputs
 
     def _run_forward_hooks(self, inputs: tuple[Any, ...], output: Any) -> Any:
         for hook in tuple(self._forward_hooks.values()):
@@ -145,10 +151,10 @@ class Module:
         home[name] = value
 
     def __getattr__(self, name: str) -> Any:
-        for store in ("_parameters", "_buffers", "_modules"):
-            held = vars(self).get(store)
-            if held is not None and name in held:
-                return held[name]
+        attributes = vars(self)
+        for store in ("_parameters", "_modules", "_buffers"):
+            if store in attributes and name in attributes[store]:
+                return attributes[store][name]
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __delattr__(self, name: str) -> None:
