@@ -50,18 +50,25 @@ _launched = False
 _forked = False
 
 
-def compiled(function: Any = None, *, summing: bool = False, inline: str = "never") -> Any:
+def compiled(
+    function: Any = None, *, summing: bool = False, inline: str = "never", borrowing: bool = False
+) -> Any:
     """Compile a function for one thread; for use as a decorator, on its own or with keywords.
 
     Args:
         function: the function; its loops are taken as written.
         summing: allow sums to be split over vector lanes (the order is then fixed by the compiler).
         inline: "always" puts the body into every caller, for the smallest helpers.
+        borrowing: do not count references to the arrays handed in, for helpers that are called often and make
+            no arrays: the atomic counting can cost more than what they do.
     """
     if function is None:
-        return functools.partial(compiled, summing=summing, inline=inline)
+        return functools.partial(compiled, summing=summing, inline=inline, borrowing=borrowing)
     flags = SUMMING_FLAGS if summing else FLAGS
-    dispatcher = numba.njit(function, nogil=True, error_model="numpy", fastmath=flags, inline=inline)
+    options = {"_nrt": False} if borrowing else {}
+    dispatcher = numba.njit(
+        function, nogil=True, error_model="numpy", fastmath=flags, inline=inline, **options
+    )
     return kept(dispatcher, function)
 
 
