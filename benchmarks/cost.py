@@ -8,6 +8,7 @@ version really does, where that is less: Winograd's algorithm trades multiplicat
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,40 +17,41 @@ from benchmarks.arguments import ArraySpec
 Arguments = Sequence[Any]
 Rule = Callable[[Arguments], int]
 
-# F(4x4, 3x3) multiplies 36 times where the direct algorithm does 144 times. The transforms' additions are not
-# counted and smaller tiles save less, so this is the least a version of that name performs.
-WINOGRAD_TILE = 4
+# Winograd's F(m x m, 3x3) multiplies (m + 2)^2 times where the direct algorithm does 9 m^2 times. The
+# additions of its transforms are not counted: this is the least that such a version performs.
+WINOGRAD = re.compile(r"winograd_(\d+)x\1$")
+LARGEST_TILE = 4
 
 
 def _conv2d_terms(arguments: Arguments) -> int:
     """Multiply-adds of a convolution: every output is a sum over its group's channels and the taps."""
     x, weight, _, window = arguments[:4]
     positions = math.prod(window.output_size(x.shape[2:]))
-    return x.shape[0] * positions * math.prod(weight.shape)
+    return int(x.shape[0] * positions * math.prod(weight.shape))
 
 
 def _conv2d_input_terms(arguments: Arguments) -> int:
     grad_output, weight = arguments[:2]
-    return grad_output.shape[0] * math.prod(grad_output.shape[2:]) * math.prod(weight.shape)
+    return int(grad_output.shape[0] * math.prod(grad_output.shape[2:]) * math.prod(weight.shape))
 
 
 def _conv2d_weight_terms(arguments: Arguments) -> int:
     """As forward: every output takes part with its channels and taps."""
     grad_output, x, window = arguments[:3]
     groups = arguments[3] if len(arguments) > 3 else x.shape[1]
-    return math.prod(grad_output.shape) * x.shape[1] // groups * math.prod(window.kernel)
+    return int(math.prod(grad_output.shape) * x.shape[1] // groups * math.prod(window.kernel))
 
 
 def _linear_terms(arguments: Arguments) -> int:
-    return math.prod(arguments[0].shape) * arguments[1].shape[0]
+    return int(math.prod(arguments[0].shape) * arguments[1].shape[0])
 
 
 def _linear_input_terms(arguments: Arguments) -> int:
-    return math.prod(arguments[0].shape) * arguments[1].shape[1]
+    return int(math.prod(arguments[0].shape) * arguments[1].shape[1])
 
 
 def _linear_weight_terms(arguments: Arguments) -> int:
-    return math.prod(arguments[0].shape) * arguments[1].shape[-1]
+    return int(math.prod(arguments[0].shape) * arguments[1].shape[-1])
 
 
 TERMS: dict[str, Rule] = {
@@ -74,16 +76,16 @@ def direct_operations(operation: str, arguments: Arguments) -> int:
 def performed_operations(operation: str, arguments: Arguments, version: str) -> int:
     """The least number of operations that a version of this name performs."""
     direct = direct_operations(operation, arguments)
-    if "winograd" not in version or operation not in ("conv2d_forward", "conv2d_backward_input"):
+    found = WINOGRAD.search(version)
+    if found is None or operation not in ("conv2d_forward", "conv2d_backward_input"):
         return direct
     if operation == "conv2d_forward":
         height, width = arguments[3].output_size(arguments[0].shape[2:])
     else:
         height, width = arguments[2][2:]
-    batch, weight = arguments[0].shape[0], arguments[1].shape
-    tiles = batch * math.ceil(height / WINOGRAD_TILE) * math.ceil(width / WINOGRAD_TILE)
-    tile = WINOGRAD_TILE + weight[2] - 1
-    return min(direct, 2 * tiles * tile * tile * weight[0] * weight[1])
+    m, batch, weight = int(found[1]), arguments[0].shape[0], arguments[1].shape
+    tiles = batch * math.ceil(height / m) * math.ceil(width / m)
+    return min(direct, int(2 * tiles * (m + weight[2] - 1) ** 2 * weight[0] * weight[1]))
 
 
 LENGTHS: dict[str, Rule] = {

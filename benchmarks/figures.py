@@ -10,11 +10,11 @@ from pathlib import Path
 from benchmarks import cost
 from benchmarks.arguments import ArraySpec
 from benchmarks.cases import EXTRA, Case
+from benchmarks.kernel_benchmark import OURS, PREPARED
 from benchmarks.peers import EAGER
 from benchmarks.results import Row, Store
 from benchmarks.shapes import Layer, layers
 
-OURS, PREPARED = "minidnn", "minidnn prepared"
 # Layers are timed warm and one at a time: their sum may be off the network's time by this share of it.
 SUM_MARGIN = 0.2
 

@@ -1,7 +1,7 @@
 """Kernels, one call at a time: `python -m benchmarks kernels` and `python -m benchmarks ladder`.
 
 Every case is a call recorded from a network, or one of its backward calls. Our default choice is raced
-against the peers and against the other versions of our ladder.
+against the peers and against the other versions of our ladder; a convolution also on prepared weights.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from benchmarks.cases import Case, copied, outputs
 from benchmarks.machine import Peak
 from benchmarks.measuring import Contender, Effort, interleave
 from benchmarks.peers import peers, without_graph
+from benchmarks.preparation import Prepared, prepare
 from benchmarks.results import Row
 from benchmarks.threads import has_torch
 from kernels import registry
@@ -25,6 +26,7 @@ from kernels.array import Array
 from kernels.registry import Version
 
 OURS, YOURS = "minidnn", "yours"
+PREPARED = "minidnn prepared"
 # Versions slower than this many times the default are left to the ladder.
 SLOW = 20
 SEED = 7
@@ -138,19 +140,42 @@ def _entrants(
             _version_name(chosen),
         )
     ]
-    others = _ladder(case.operation, chosen, backend, every_version or bool(yours))
-    for owner, versions in ((OURS, others), (YOURS, yours)):
-        for version in versions:
-            if version.fits(*arguments):
-                name = f"{owner} {_version_name(version)}"
-                run = partial(version.function, *timed)
-                values = partial(outputs, case.operation, arguments, version.function)
-                found.append(Entrant(Contender(name, run), values, _version_name(version)))
+    prepared = prepare(case.operation, arguments)
+    if prepared is not None:
+        found.append(_prepared_entrant(PREPARED, prepared))
+    for version in _ladder(case.operation, chosen, backend, every_version or bool(yours)):
+        if version.fits(*arguments):
+            found.append(_version_entrant(OURS, version, case, timed, arguments))
+            if version.backend == "cpu":
+                found += _prepared_rung(version, case, arguments)
+    for version in yours:
+        if version.fits(*arguments):
+            found.append(_version_entrant(YOURS, version, case, timed, arguments))
     if has_torch():
         for peer in peers(case.operation, arguments):
             contender = Contender(peer.name, peer.run)
             found.append(Entrant(contender, peer.outputs, comparable=peer.comparable))
     return found
+
+
+def _version_entrant(
+    owner: str, version: Version, case: Case, timed: Sequence[Any], arguments: Sequence[Any]
+) -> Entrant:
+    name = f"{owner} {_version_name(version)}"
+    values = partial(outputs, case.operation, arguments, version.function)
+    return Entrant(Contender(name, partial(version.function, *timed)), values, _version_name(version))
+
+
+def _prepared_rung(version: Version, case: Case, arguments: Sequence[Any]) -> list[Entrant]:
+    """A version of the ladder on a weight that it prepared beforehand, where it has that step."""
+    prepared = prepare(case.operation, arguments, version.name)
+    if prepared is None:
+        return []
+    return [_prepared_entrant(f"{OURS} {_version_name(version)} prepared", prepared)]
+
+
+def _prepared_entrant(name: str, prepared: Prepared) -> Entrant:
+    return Entrant(Contender(name, prepared.run), lambda: [prepared.run()], prepared.version)
 
 
 def _ladder(operation: str, chosen: Version, backend: str | None, every_version: bool) -> list[Version]:
@@ -179,5 +204,5 @@ def _fast_enough(entrants: list[Entrant]) -> list[Entrant]:
     quick = Effort(seconds=0.0, fewest=1, most=1)
     seconds = interleave([entrant.contender for entrant in entrants], quick)
     limit = SLOW * seconds[OURS].median
-    rungs = [e.name for e in entrants if e.name.startswith(f"{OURS} ")]
+    rungs = [e.name for e in entrants if e.name.startswith(f"{OURS} ") and e.name != PREPARED]
     return [e for e in entrants if e.name not in rungs or seconds[e.name].median <= limit]

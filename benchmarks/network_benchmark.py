@@ -16,6 +16,7 @@ import numpy as np
 
 import minidnn
 from benchmarks import checks, cost, memory, shapes, twins
+from benchmarks.kernel_benchmark import OURS
 from benchmarks.machine import Peak
 from benchmarks.measuring import Contender, Effort, Timing, interleave
 from benchmarks.peers import CHANNELS_LAST, EAGER, without_graph
@@ -24,7 +25,7 @@ from benchmarks.twins import Twins
 from kernels.array import Array
 from models.registry import entry
 
-OURS, FUSED, ONNX = "minidnn", "minidnn fused", "onnxruntime"
+FUSED, ONNX = "minidnn fused", "onnxruntime"
 # Of the largest logit; the tests hold every architecture's float32 logits to it.
 BOUND = 1e-4
 
@@ -85,8 +86,9 @@ def least_version(layer: shapes.Layer) -> str:
     if layer.operation != "conv2d_forward":
         return ""
     window = layer.arguments[3]
+    m = cost.LARGEST_TILE
     fits = window.kernel == (3, 3) and window.stride == (1, 1) and window.dilation == (1, 1)
-    return "winograd" if fits else ""
+    return f"winograd_{m}x{m}" if fits else ""
 
 
 def _contenders(pair: Twins, images: Array, threads: int) -> dict[str, tuple[Run, Read]]:

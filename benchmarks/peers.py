@@ -31,7 +31,7 @@ EAGER, CHANNELS_LAST, UNFOLD = "pytorch", "pytorch channels_last", "pytorch unfo
 RANDOM = ("dropout_forward", "dropout_backward")
 
 Run = Callable[[], Any]
-Builder = Callable[..., Run]
+Builder = Callable[..., Run | None]
 BUILDERS: dict[str, dict[str, Builder]] = {}
 
 
@@ -79,7 +79,8 @@ def without_graph() -> AbstractContextManager[Any]:
         return nullcontext()
     import torch
 
-    return torch.no_grad()
+    quiet: AbstractContextManager[Any] = torch.no_grad()
+    return quiet
 
 
 def _tensor(argument: Any) -> Any:

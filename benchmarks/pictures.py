@@ -16,7 +16,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 
-from benchmarks.figures import OURS, Results, ours_of, ratio
+from benchmarks.figures import Results, ours_of, ratio
+from benchmarks.kernel_benchmark import OURS
 from benchmarks.machine import Peak
 from benchmarks.network_benchmark import FUSED, ONNX
 from benchmarks.peers import CHANNELS_LAST, EAGER
@@ -141,8 +142,9 @@ def ladder_chart(rows: Sequence[Row]) -> Picture:
 
 
 def _rung(name: str, contender: dict[str, Any]) -> str:
-    """Ours by version, so that the default does not stand apart from its rung."""
-    return str(contender["version"] or name)
+    """Ours by version: the default does not stand apart from its rung. Prepared ones by themselves."""
+    version = contender["version"]
+    return f"{version} prepared" if version and name.endswith("prepared") else str(version or name)
 
 
 def _rank(rows: Sequence[Row]) -> Any:

@@ -112,7 +112,10 @@ class Recorder:
 
     def note(self, contract: Callable[..., Any], *arguments: Any) -> Any:
         """Note the call and run the version that fits next; calls that a kernel makes are not noted."""
-        self.calls.append((self.paths[-1], contract.__name__, describe(arguments)))
+        call = _cold(contract.__name__, arguments)
+        if call is not None:
+            operation, given = call
+            self.calls.append((self.paths[-1], operation, describe(given)))
         self.listening = False
         try:
             return registry.dispatch(contract, *arguments)
@@ -127,6 +130,19 @@ class Recorder:
 
     def leave(self, module: minidnn.nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         self.paths.pop()
+
+
+def _cold(operation: str, arguments: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]] | None:
+    """A call on a prepared weight as the call on the weight itself; the preparation is no call of its own.
+
+    Whether a layer has its weight prepared depends on the backend, what it computes does not.
+    """
+    if operation == "conv2d_prepare_weight":
+        return None
+    if operation == "conv2d_forward_prepared":
+        x, prepared, bias, window, groups, _ = arguments
+        return "conv2d_forward", (x, prepared.weight, bias, window, groups)
+    return operation, arguments
 
 
 @contextmanager

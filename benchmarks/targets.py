@@ -14,7 +14,6 @@ from typing import Any
 from benchmarks.arguments import decode
 from benchmarks.cases import BACKWARD
 from benchmarks.figures import (
-    OURS,
     Figure,
     Results,
     geometric_mean,
@@ -24,6 +23,7 @@ from benchmarks.figures import (
     scratch,
     summed,
 )
+from benchmarks.kernel_benchmark import OURS
 from benchmarks.network_benchmark import FUSED
 from benchmarks.results import Row
 

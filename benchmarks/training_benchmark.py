@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from benchmarks import checks, twins
+from benchmarks.kernel_benchmark import OURS
 from benchmarks.measuring import Contender, Effort, interleave
 from benchmarks.network_benchmark import contender_row
 from benchmarks.peers import CHANNELS_LAST, EAGER
@@ -21,7 +22,6 @@ from kernels.array import Array
 from models.registry import entry
 from tests.models import digest
 
-OURS = "minidnn"
 NETWORKS = ("resnet18", "resnet50", "mobilenet_v2", "vgg16")
 BATCH = 8
 LOSS_BOUND = 1e-5

@@ -50,10 +50,12 @@ def test_winograd_performs_a_quarter_where_its_tiles_fit() -> None:
     x, weight, window = ArraySpec((1, 16, 8, 8)), ArraySpec((32, 16, 3, 3)), Window.of(3, 1, 1)
     arguments = (x, weight, None, window, 1)
     direct = cost.direct_operations("conv2d_forward", arguments)
-    assert cost.performed_operations("conv2d_forward", arguments, "cpu winograd") * 4 == direct
+    assert cost.performed_operations("conv2d_forward", arguments, "cpu winograd_4x4") * 4 == direct
     assert cost.performed_operations("conv2d_forward", arguments, "cpu fused_im2col") == direct
+    small = cost.performed_operations("conv2d_forward", arguments, "cpu winograd_2x2")
+    assert small * 9 == direct * 4  # 16 multiplications where the direct algorithm does 36
     ragged = (ArraySpec((1, 16, 7, 7)), weight, None, window, 1)  # as many tiles as on 8x8
-    assert cost.performed_operations("conv2d_forward", ragged, "cpu winograd") * 4 == direct
+    assert cost.performed_operations("conv2d_forward", ragged, "cpu winograd_4x4") * 4 == direct
 
 
 def test_bytes_count_every_array_once() -> None:

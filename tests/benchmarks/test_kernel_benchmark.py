@@ -86,3 +86,11 @@ def test_a_version_that_goes_wrong_while_it_is_timed_fails_the_row() -> None:
             kernel_benchmark.measure(CASE, "reference", FAST, ONCE)
     finally:
         registry.withdraw("conv2d_forward", "reference", "tired")
+
+
+def test_a_convolution_is_also_raced_on_a_prepared_weight() -> None:
+    row = kernel_benchmark.measure(CASE, "cpu", FAST, ONCE, every_version=True)
+    rungs = {name for name in row["contenders"] if name.startswith("minidnn cpu ")}
+    assert "minidnn prepared" in row["contenders"]
+    assert {f"minidnn cpu {name} prepared" for name in ("loops", "im2col")} <= rungs
+    assert "minidnn reference loops" not in row["contenders"]

@@ -58,7 +58,8 @@ def test_a_wrong_gradient_is_refused(tmp_path) -> None:
         "def mine(grad_output, y):\n"
         "    return grad_output * (1 - abs(y))\n"
     )
-    with race.loaded(path) as (version,), pytest.raises(RefusedError, match="mine in tanh, .*: the gradient of input 0 \\(x\\) is wrong"):
+    message = "mine in tanh, .*: the gradient of input 0 .x. is wrong"
+    with race.loaded(path) as (version,), pytest.raises(RefusedError, match=message):
         race.check_gradients(version)
 
 

@@ -9,6 +9,7 @@ import kernels
 import minidnn
 from benchmarks import shapes
 from benchmarks.arguments import ArraySpec
+from kernels.conv2d import conv2d_forward_prepared, conv2d_prepare_weight
 from kernels.window import Window
 from minidnn import functional, nn
 
@@ -109,3 +110,13 @@ def test_the_table_holds_what_is_known_of_the_networks() -> None:
 def test_an_unknown_network_is_named() -> None:
     with pytest.raises(ValueError, match="network 'lenet' is not in the table of shapes; it has: alexnet"):
         shapes.of_network("lenet")
+
+
+def test_a_call_on_a_prepared_weight_is_recorded_as_the_plain_one() -> None:
+    window = Window.of(3, 1, 1)
+    x, weight = np.ones((1, 2, 5, 4), np.float32), np.ones((3, 2, 3, 3), np.float32)
+    with shapes.listening() as recorder:
+        prepared = conv2d_prepare_weight(weight, x.shape, window, 1)
+        conv2d_forward_prepared(x, prepared, None, window, 1, None)
+    (call,) = recorder.calls
+    assert call == ("", "conv2d_forward", (ArraySpec(x.shape), ArraySpec(weight.shape), None, window, 1))
