@@ -115,7 +115,7 @@ def test_a_tie_sends_its_gradient_to_the_first_maximum() -> None:
         assert grad.tolist() == [[[[0, 5, 0], [0, 0, 0]]]]
 
 
-@pytest.mark.parametrize("version", kernels.versions("average_pool2d_forward"))
+@pytest.mark.parametrize("version", kernels.versions("average_pool2d_forward", "reference"))
 def test_averages_are_complex_linear(version: str) -> None:
     """A complex step passes through unchanged, in both directions."""
     draw = Draw(5)
