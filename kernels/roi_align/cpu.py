@@ -1,7 +1,7 @@
 """ROI align in Numba.
 
 Forward all channels of a sample are read at once, from planes that were turned to (H, W, C). Backward every
-thread owns some channels' planes; bilinear weights factor, so a bin row's columns are spread first, then its rows.
+thread owns some channels' planes; bilinear weights factor, so a row of bins is spread over columns first.
 """
 
 from __future__ import annotations
