@@ -13,6 +13,7 @@ import numpy as np
 from kernels.array import Array, Shape4
 from kernels.compilation import contiguous, parallel, tasks_for
 from kernels.conv2d.cpu_fused import CODES, Geometry, convolve, pack
+from kernels.conv2d.cpu_winograd import announce_winograd
 from kernels.conv2d.versions import CLAMPS, announce_version
 from kernels.gemm import ROWS, tile_columns
 from kernels.memory import empty
@@ -270,3 +271,4 @@ announce_version(
     _run_fused,
     fits=lambda weight_shape, input_shape, window, groups: _is_pointwise(window),
 )
+announce_winograd()

@@ -111,6 +111,8 @@ SAMPLES = [
     *samples("ragged", 2, (2, 2), (8, 10), Window.of(3, 3)),
     *samples("stride-above-kernel", 2, (2, 3), (7, 9), Window.of((1, 2), (3, 4))),
     *samples("groups", 2, (4, 6), (5, 4), Window.of((2, 3), 1, 1), groups=2),
+    *samples("three-by-three", 2, (17, 34), (7, 10), Window.of(3, 1, ((0, 2), (3, 1)))),
+    *samples("three-by-three-groups", 1, (10, 6), (9, 5), Window.of(3, 1, 1), groups=2),
     *samples("depthwise", 2, (3, 6), (4, 5), Window.of((3, 2), (2, 1), 1), groups=3),
     *samples("pointwise", 3, (4, 3), (3, 5), Window.of(1)),
     *samples("no-bias", 1, (2, 3), (4, 4), Window.of(2), bias=False),
