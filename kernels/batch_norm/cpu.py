@@ -1,0 +1,292 @@
+"""Batch normalisation in Numba: a channel's values are read from memory once and stay in the cache.
+
+All passes over one channel follow each other within one task. Sums are accumulated in float64.
+
+Source: Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances"
+(1979): the mean and the sum of squared deviations of two sets give those of their union.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kernels.array import FLOATING, Array
+from kernels.batch_norm import (
+    batch_norm_backward_inference,
+    batch_norm_backward_training,
+    batch_norm_forward_inference,
+    batch_norm_forward_training,
+)
+from kernels.compilation import compiled, contiguous, parallel, tasks_for
+from kernels.memory import empty
+from kernels.registry import implements
+
+# Values whose mean and deviations are taken while they are in the first-level cache.
+BLOCK = 4096
+# Planes smaller than this are gathered channel by channel first: vectors need neighbours.
+SMALLEST_PLANE = 8
+
+
+def _floating(x: Array, *others: Any) -> bool:
+    return x.dtype in FLOATING
+
+
+def _planes(x: Array) -> Array:
+    """x (N, C, *spatial) as a contiguous (N, C, S); as (1, C, N S) where the planes are small."""
+    batch, channels = x.shape[:2]
+    plane = int(np.prod(x.shape[2:]))
+    if plane < SMALLEST_PLANE:
+        return np.ascontiguousarray(x.reshape(batch, channels, plane).transpose(1, 0, 2)).reshape(
+            1, channels, -1
+        )
+    return contiguous(x).reshape(batch, channels, plane)
+
+
+def _restored(planes: Array, like: Array) -> Array:
+    """The inverse of `_planes`."""
+    batch, channels = like.shape[:2]
+    if planes.shape[0] == batch:
+        return planes.reshape(like.shape)
+    return np.ascontiguousarray(planes.reshape(channels, batch, -1).transpose(1, 0, 2)).reshape(like.shape)
+
+
+def _per_channel(values: Array | None, default: float, x: Array) -> Array:
+    return np.full(x.shape[1], default, x.dtype) if values is None else contiguous(values)
+
+
+@implements(
+    batch_norm_forward_training,
+    "fused",
+    "statistics in one pass, merged block by block; then the values, from the cache",
+    fits=_floating,
+)
+def batch_norm_forward_training_fused(
+    x: Array,
+    weight: Array | None,
+    bias: Array | None,
+    running_mean: Array | None,
+    running_var: Array | None,
+    momentum: float,
+    eps: float,
+) -> tuple[Array, Array, Array]:
+    """One task normalises whole channels; the running statistics are updated from their float64 values."""
+    planes = _planes(x)
+    channels, values = x.shape[1], x.size // x.shape[1]
+    y = empty(planes.shape, x.dtype)
+    average, variance = np.zeros(channels), np.zeros(channels)
+    mean, inverse_std = np.empty(channels, x.dtype), np.empty(channels, x.dtype)
+    _normalise_by_batch(
+        tasks_for(x.size),
+        planes,
+        _per_channel(weight, 1, x),
+        _per_channel(bias, 0, x),
+        float(eps),
+        y,
+        average,
+        variance,
+        mean,
+        inverse_std,
+    )
+    if running_mean is not None and running_var is not None and values > 1:
+        running_mean[...] = (1 - momentum) * running_mean + momentum * average
+        running_var[...] = (1 - momentum) * running_var + momentum * (variance * values / (values - 1))
+    return _restored(y, x), mean, inverse_std
+
+
+@parallel
+def _normalise_by_batch(
+    task: int,
+    tasks: int,
+    x: Any,
+    weight: Any,
+    bias: Any,
+    eps: float,
+    y: Any,
+    average: Any,
+    variance: Any,
+    mean: Any,
+    inverse_std: Any,
+) -> None:
+    channels = x.shape[1]
+    for c in range(channels * task // tasks, channels * (task + 1) // tasks):
+        average[c], variance[c] = _moments(x, c)
+        mean[c], inverse_std[c] = average[c], 1 / np.sqrt(variance[c] + eps)
+        scale = inverse_std[c] * weight[c]
+        for n in range(x.shape[0]):
+            _affine(x[n, c], mean[c], scale, bias[c], y[n, c])
+
+
+@compiled
+def _moments(x: Any, c: int) -> tuple[float, float]:
+    """Return the mean and the (biased) variance of a channel; zeros where there are no values."""
+    rows = max(1, BLOCK // max(x.shape[2], 1))
+    count, mean, deviations = 0, 0.0, 0.0
+    for first in range(0, x.shape[0], rows):
+        last = min(first + rows, x.shape[0])
+        for start in range(0, x.shape[2], BLOCK):
+            end = min(start + BLOCK, x.shape[2])
+            size = (last - first) * (end - start)
+            total = 0.0
+            for n in range(first, last):
+                total += _sum(x[n, c, start:end])
+            block_mean = total / size
+            block_deviations = 0.0
+            for n in range(first, last):
+                block_deviations += _squared_deviations(
+                    x[n, c, start:end], x.dtype.type(block_mean), block_mean
+                )
+            step = block_mean - mean
+            mean += step * size / (count + size)
+            deviations += block_deviations + step * step * (count * (size / (count + size)))
+            count += size
+    return mean, deviations / max(count, 1)
+
+
+@compiled(summing=True)
+def _sum(x: Any) -> float:
+    total = 0.0
+    for i in range(x.size):
+        total += np.float64(x[i])
+    return total
+
+
+@compiled(summing=True)
+def _squared_deviations(x: Any, near: Any, mean: float) -> float:
+    """Return the sum of (x - mean)^2, from differences with `near`, the mean in x's type.
+
+    sum (x - mean)^2 = sum (x - near)^2 - count (mean - near)^2
+    """
+    total = 0.0
+    for i in range(x.size):
+        difference = np.float64(x[i] - near)
+        total += difference * difference
+    return total - x.size * (mean - np.float64(near)) ** 2
+
+
+@compiled
+def _affine(x: Any, mean: Any, scale: Any, shift: Any, y: Any) -> None:
+    """y = (x - mean) scale + shift, for one plane."""
+    for i in range(x.size):
+        y[i] = (x[i] - mean) * scale + shift
+
+
+@implements(
+    batch_norm_backward_training,
+    "fused",
+    "both sums in one pass; then the gradient, from the cache",
+    fits=_floating,
+)
+def batch_norm_backward_training_fused(
+    grad_output: Array, x: Array, weight: Array | None, mean: Array, inverse_std: Array
+) -> tuple[Array, Array, Array]:
+    """One task takes whole channels."""
+    return _backward(grad_output, x, weight, contiguous(mean), contiguous(inverse_std), True)
+
+
+@implements(
+    batch_norm_backward_inference,
+    "fused",
+    "both sums and the gradient in one pass",
+    fits=_floating,
+)
+def batch_norm_backward_inference_fused(
+    grad_output: Array, x: Array, weight: Array | None, running_mean: Array, running_var: Array, eps: float
+) -> tuple[Array, Array, Array]:
+    """As in training, without the terms that come from the statistics."""
+    inverse_std = (1 / np.sqrt(running_var + eps)).astype(x.dtype)
+    return _backward(grad_output, x, weight, contiguous(running_mean), inverse_std, False)
+
+
+def _backward(
+    grad_output: Array, x: Array, weight: Array | None, mean: Array, inverse_std: Array, training: bool
+) -> tuple[Array, Array, Array]:
+    """The gradients of x, weight and bias."""
+    planes = _planes(x)
+    grad_x = empty(planes.shape, x.dtype)
+    grad_weight, grad_bias = np.empty(x.shape[1], x.dtype), np.empty(x.shape[1], x.dtype)
+    _gradients(
+        tasks_for(x.size),
+        _planes(grad_output),
+        planes,
+        _per_channel(weight, 1, x),
+        mean,
+        inverse_std,
+        training,
+        grad_x,
+        grad_weight,
+        grad_bias,
+    )
+    return _restored(grad_x, x), grad_weight, grad_bias
+
+
+@parallel
+def _gradients(
+    task: int,
+    tasks: int,
+    grad_output: Any,
+    x: Any,
+    weight: Any,
+    mean: Any,
+    inverse_std: Any,
+    training: bool,
+    grad_x: Any,
+    grad_weight: Any,
+    grad_bias: Any,
+) -> None:
+    batch, channels, plane = x.shape
+    for c in range(channels * task // tasks, channels * (task + 1) // tasks):
+        products, total = 0.0, 0.0
+        for n in range(batch):
+            products += _sum_of_products(grad_output[n, c], x[n, c], mean[c])
+            total += _sum(grad_output[n, c])
+        grad_weight[c], grad_bias[c] = products * inverse_std[c], total
+        values = np.float64(max(batch * plane, 1))
+        scale = weight[c] * inverse_std[c]
+        slope, constant = x.dtype.type(0), x.dtype.type(0)
+        if training:
+            slope = x.dtype.type(products * inverse_std[c] * inverse_std[c] / values)
+            constant = x.dtype.type(total / values)
+        for n in range(batch):
+            _centred_gradient(grad_output[n, c], x[n, c], mean[c], scale, slope, constant, grad_x[n, c])
+
+
+@compiled(summing=True)
+def _sum_of_products(grad_output: Any, x: Any, mean: Any) -> float:
+    """Return the sum of dy (x - mean)."""
+    total = 0.0
+    for i in range(x.size):
+        total += np.float64(grad_output[i] * (x[i] - mean))
+    return total
+
+
+@compiled
+def _centred_gradient(
+    grad_output: Any, x: Any, mean: Any, scale: Any, slope: Any, constant: Any, grad_x: Any
+) -> None:
+    """dx = scale (dy - constant - slope (x - mean)), for one plane."""
+    for i in range(x.size):
+        grad_x[i] = scale * (grad_output[i] - constant - slope * (x[i] - mean))
+
+
+@implements(
+    batch_norm_forward_inference, "fused", "one subtraction and one multiply-add per value", fits=_floating
+)
+def batch_norm_forward_inference_fused(
+    x: Array, weight: Array | None, bias: Array | None, running_mean: Array, running_var: Array, eps: float
+) -> Array:
+    """The mean is subtracted first: folded into the bias, a large one would cost digits."""
+    planes = _planes(x)
+    y = empty(planes.shape, x.dtype)
+    scale = (_per_channel(weight, 1, x) / np.sqrt(running_var + eps)).astype(x.dtype)
+    _normalise(tasks_for(x.size), planes, contiguous(running_mean), scale, _per_channel(bias, 0, x), y)
+    return _restored(y, x)
+
+
+@parallel
+def _normalise(task: int, tasks: int, x: Any, mean: Any, scale: Any, bias: Any, y: Any) -> None:
+    batch, channels = x.shape[:2]
+    for plane in range(batch * channels * task // tasks, batch * channels * (task + 1) // tasks):
+        n, c = plane // channels, plane % channels
+        _affine(x[n, c], mean[c], scale[c], bias[c], y[n, c])
