@@ -148,11 +148,12 @@ def backward(roots: Iterable[tuple[Edge, Array]], retain_graph: bool = False) ->
     """
     checked = MODES.get().anomaly
     walk = _Walk()
+    heap, waiting = walk.heap, walk.waiting
     for edge, gradient in roots:
         walk.send(edge, gradient, is_new=False)
-    while walk.heap:
-        function = heapq.heappop(walk.heap)[1]
-        grad_outputs = walk.waiting.pop(function)
+    while heap:
+        function = heapq.heappop(heap)[1]
+        grad_outputs = waiting.pop(function)
         gradients = _run(function, grad_outputs)
         if checked:
             _check_gradients(function, gradients, grad_outputs)
