@@ -12,6 +12,7 @@ import numpy as np
 
 from kernels.array import Array, Shape4
 from kernels.compilation import contiguous, parallel, tasks_for
+from kernels.conv2d import cpu_backward  # noqa: F401 - enters its versions into the table
 from kernels.conv2d.cpu_fused import CODES, Geometry, convolve, pack
 from kernels.conv2d.cpu_winograd import announce_winograd
 from kernels.conv2d.versions import CLAMPS, announce_version

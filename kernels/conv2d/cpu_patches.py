@@ -1,0 +1,228 @@
+"""Products with a convolution's columns that are not built but read out of patches: the tile and the patches.
+
+A patch is a piece of the planes with its padding written out. The element for position p and tap k lies at
+
+    patch[start of p + offset of k]
+
+for any stride and dilation, so that two small tables replace the matrix of columns. The tile holds ROWS
+rows times a few vectors of columns in registers; for every step it broadcasts one number per row out of the
+patch and multiplies them with a row of a matrix, the panel:
+
+    result[i, :] += sum_k patch[starts[i] + offsets[k]] panel[k, :]
+
+The weight's gradient lets k run over positions and i over taps, the input's gradient the other way round.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import types
+from numba.extending import intrinsic
+
+from kernels.compilation import compiled
+from kernels.gemm import ROWS, VECTORS
+from kernels.simd import INDEX, VectorBuilder, copy_partial, fill_vector, vector_lanes
+
+
+def _make_add_tile(vectors: int) -> Any:
+    """Return the intrinsic for tiles of ROWS rows and `vectors` vectors of columns."""
+
+    def add_vectors(
+        typing_context: Any,
+        steps: Any,
+        patch: Any,
+        starts: Any,
+        starts_at: Any,
+        offsets: Any,
+        offsets_at: Any,
+        panel: Any,
+        panel_at: Any,
+        panel_row: Any,
+        result: Any,
+        result_at: Any,
+        places: Any,
+        places_at: Any,
+    ) -> Any:
+        """As `add_tile`, for `vectors` vectors."""
+
+        def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            kinds = signature.args
+            steps, patch, starts, starts_at, offsets, offsets_at = arguments[:6]
+            panel, panel_at, panel_row, result, result_at, places, places_at = arguments[6:]
+            simd = VectorBuilder(context, builder, kinds[1])
+            patch_first = simd.address(kinds[1], patch, INDEX(0))
+            first_start = simd.address(kinds[2], starts, starts_at)
+            rows = [simd.after(patch_first, builder.load(simd.after(first_start, i))) for i in range(ROWS)]
+            first_offset = simd.address(kinds[4], offsets, offsets_at)
+            panel_first = simd.address(kinds[6], panel, panel_at)
+            result_first = simd.address(kinds[9], result, result_at)
+            first_place = simd.address(kinds[11], places, places_at)
+
+            def step(k: Any, sums: Any) -> list[Any]:
+                offset = builder.load(simd.after(first_offset, k))
+                row_of_panel = simd.after(panel_first, builder.mul(k, panel_row))
+                columns = [simd.load(simd.after(row_of_panel, j * simd.lanes)) for j in range(vectors)]
+                new = []
+                for i in range(ROWS):
+                    number = simd.broadcast(builder.load(simd.after(rows[i], offset)))
+                    for j in range(vectors):
+                        new.append(simd.multiply_add(number, columns[j], sums[i * vectors + j]))
+                return new
+
+            totals = simd.loop(steps, [simd.constant(0.0)] * (ROWS * vectors), step)
+            for i in range(ROWS):
+                start = simd.after(result_first, builder.load(simd.after(first_place, i)))
+                for j in range(vectors):
+                    place = simd.after(start, j * simd.lanes)
+                    simd.store(builder.fadd(simd.load(place), totals[i * vectors + j]), place)
+            return context.get_dummy_value()
+
+        index = types.intp
+        return types.void(
+            *(index, patch, starts, index, offsets, index, panel, index, index, result, index, places, index)
+        ), emit
+
+    return intrinsic(add_vectors)
+
+
+_one_vector, _two_vectors, _three_vectors = (_make_add_tile(vectors) for vectors in range(1, VECTORS + 1))
+
+
+@compiled(borrowing=True)
+def add_tile(
+    vectors: int,
+    steps: int,
+    patch: Any,
+    starts: Any,
+    starts_at: int,
+    offsets: Any,
+    offsets_at: int,
+    panel: Any,
+    panel_at: int,
+    panel_row: int,
+    result: Any,
+    result_at: int,
+    places: Any,
+    places_at: int,
+) -> None:
+    """result[i, :] += sum_k patch[starts[i] + offsets[k]] panel[k, :] for ROWS rows i; summed up, then added.
+
+    Args:
+        vectors: vectors of columns, 1 .. VECTORS.
+        steps: how many k, at least 1.
+        patch: the numbers to broadcast.
+        starts: for every row, from starts[starts_at] on.
+        offsets: for every step, from offsets[offsets_at] on.
+        panel: `steps` rows from panel[panel_at] on, panel_row apart.
+        result: row i begins at result[result_at + places[places_at + i]].
+        places: see `result`; rows must not coincide.
+    """
+    if vectors == 3:
+        _three_vectors(
+            *(steps, patch, starts, starts_at, offsets, offsets_at, panel, panel_at, panel_row),
+            *(result, result_at, places, places_at),
+        )
+    elif vectors == 2:
+        _two_vectors(
+            *(steps, patch, starts, starts_at, offsets, offsets_at, panel, panel_at, panel_row),
+            *(result, result_at, places, places_at),
+        )
+    else:
+        _one_vector(
+            *(steps, patch, starts, starts_at, offsets, offsets_at, panel, panel_at, panel_row),
+            *(result, result_at, places, places_at),
+        )
+
+
+@compiled(borrowing=True)
+def fill_patch(
+    x: Any,
+    image: int,
+    x_at: int,
+    channels: int,
+    size: Any,
+    first: int,
+    last: int,
+    target_height: int,
+    divisor: int,
+    factor: int,
+    before: int,
+    extent: int,
+    left: int,
+    patch_width: int,
+    patch_plane: int,
+    patch: Any,
+) -> None:
+    """Copy what target rows first .. last - 1, numbered through the batch, need of planes x, zeros outside.
+
+    Row h of a target needs the rows h // divisor * factor - before and the following, `extent` of them. Every
+    image's part of the targets has its piece of the patch, the pieces of a channel one below the other.
+
+    Args:
+        x: planes (N, ..., H, W), flat.
+        image: elements between images.
+        x_at: where the first channel's plane begins in an image.
+        channels: how many channels.
+        size: (H, W).
+        first, last: the target rows.
+        target_height: rows of a target plane.
+        divisor, factor, before, extent: see above; `before` may be negative.
+        left: columns of padding before the patch's first of x; negative: columns left out.
+        patch_width: elements of a patch's row.
+        patch_plane: elements between the patch's channels; a vector more than the rows take.
+        patch: the result.
+    """
+    height, width = size
+    lanes = vector_lanes(x)
+    zero = x.dtype.type(0)
+    zeros, skipped = max(left, 0), max(-left, 0)
+    piece = 0
+    row = first
+    while row < last:
+        n = row // target_height
+        h = row - n * target_height
+        count = min(target_height - h, last - row)
+        top = h // divisor * factor - before
+        rows = ((h + count - 1) // divisor - h // divisor) * factor + extent
+        for c in range(channels):
+            for r in range(rows):
+                to = c * patch_plane + (piece + r) * patch_width
+                inside = width - skipped if 0 <= top + r < height else 0
+                at = n * image + x_at + (c * height + top + r) * width + skipped
+                for v in range(0, min(zeros, patch_width), lanes):
+                    fill_vector(patch, to + v, zero)
+                for v in range(0, patch_width - zeros, lanes):
+                    copy_partial(patch, to + zeros + v, x, at + v, inside - v, zero)
+        piece += rows
+        row += count
+
+
+@compiled(borrowing=True)
+def locate_positions(
+    first: int,
+    last: int,
+    target_height: int,
+    target_width: int,
+    divisor_down: int,
+    divisor: int,
+    factor_down: int,
+    factor: int,
+    extent: int,
+    patch_width: int,
+    starts: Any,
+) -> None:
+    """starts[position] = where in a channel's patch of `fill_patch` the taps of a target position begin."""
+    piece = 0
+    row = first
+    position = 0
+    while row < last:
+        h = row - row // target_height * target_height
+        count = min(target_height - h, last - row)
+        for r in range(count):
+            start = (piece + ((h + r) // divisor_down - h // divisor_down) * factor_down) * patch_width
+            for w in range(target_width):
+                starts[position] = start + w // divisor * factor
+                position += 1
+        piece += ((h + count - 1) // divisor_down - h // divisor_down) * factor_down + extent
+        row += count
