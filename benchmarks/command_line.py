@@ -171,12 +171,17 @@ def engine(
 @app.command()
 def report(threads: Threads = None, results: Results = None) -> None:
     """Write the page, the pictures and the summary from stored results, and say which aims are reached."""
+    from rich.console import Console
+
     from benchmarks import machine
     from benchmarks import report as page
     from benchmarks.results import FOLDER
     from benchmarks.threads import available
 
-    for path in page.write(results or FOLDER / machine.slug(threads or available())):
+    folder = results or FOLDER / machine.slug(threads or available())
+    paths = page.write(folder)
+    Console().print(page.aims(folder))
+    for path in paths:
         typer.echo(path)
 
 

@@ -143,11 +143,14 @@ def _entrants(
     prepared = prepare(case.operation, arguments)
     if prepared is not None:
         found.append(_prepared_entrant(PREPARED, prepared))
-    for version in _ladder(case.operation, chosen, backend, every_version or bool(yours)):
+    every = every_version or bool(yours)
+    for version in _ladder(case.operation, chosen, backend, every):
         if version.fits(*arguments):
-            found.append(_version_entrant(OURS, version, case, timed, arguments))
-            if version.backend == "cpu":
-                found += _prepared_rung(version, case, arguments)
+            ready = _prepared_rung(version, case, arguments)
+            # What counts of a rung is the run; the ladder shows also what preparing costs it.
+            if every or not ready:
+                found.append(_version_entrant(OURS, version, case, timed, arguments))
+            found += ready
     for version in yours:
         if version.fits(*arguments):
             found.append(_version_entrant(YOURS, version, case, timed, arguments))
@@ -168,7 +171,7 @@ def _version_entrant(
 
 def _prepared_rung(version: Version, case: Case, arguments: Sequence[Any]) -> list[Entrant]:
     """A version of the ladder on a weight that it prepared beforehand, where it has that step."""
-    prepared = prepare(case.operation, arguments, version.name)
+    prepared = prepare(case.operation, arguments, version.name) if version.backend == "cpu" else None
     if prepared is None:
         return []
     return [_prepared_entrant(f"{OURS} {_version_name(version)} prepared", prepared)]

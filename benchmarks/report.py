@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.table import Table
+
 from benchmarks import pictures
 from benchmarks.figures import (
     SUM_MARGIN,
@@ -24,6 +26,7 @@ from benchmarks.results import Row, Store
 from benchmarks.targets import Outcome, outcomes, said
 
 PAGE, SUMMARY = "report.html", "summary.md"
+WORDS = {None: "not measured", True: "reached", False: "missed"}
 
 
 class Raw(str):
@@ -43,6 +46,16 @@ def write(folder: Path) -> list[Path]:
     page.write_text(_page(results, judged, drawn))
     summary.write_text(markdown(results, judged))
     return [page, summary, *drawn]
+
+
+def aims(folder: Path) -> Table:
+    """For the terminal: every aim, whether it was reached, with the number, and for misses the worst rows."""
+    table = Table("aim (rows)", "figure", "measured", "", "furthest behind", show_lines=True)
+    for outcome in outcomes(Results.read(folder)):
+        worst = "\n".join(_behind(outcome)) if outcome.reached is False else ""
+        word = WORDS[outcome.reached]
+        table.add_row(_what(outcome), _aim(outcome), _measured(outcome), word, worst)
+    return table
 
 
 def markdown(results: Results, judged: Sequence[Outcome]) -> str:
@@ -91,6 +104,10 @@ def _machine_line(results: Results) -> str:
 
 def _what(outcome: Outcome) -> str:
     return f"{outcome.target.what} ({outcome.count})"
+
+
+def _behind(outcome: Outcome) -> list[str]:
+    return [f"{figure.label}: {said(figure.value, outcome.target.unit)}" for figure in outcome.worst]
 
 
 def _aim(outcome: Outcome) -> str:
@@ -173,11 +190,10 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def _targets(judged: Sequence[Outcome]) -> str:
-    words = {None: "not measured", True: "reached", False: "missed"}
     rows = []
     for outcome in judged:
-        word = words[outcome.reached]
-        worst = "; ".join(f"{f.label}: {said(f.value, outcome.target.unit)}" for f in outcome.worst)
+        word = WORDS[outcome.reached]
+        worst = "; ".join(_behind(outcome))
         shown = Raw(f"<span class='{word}'>{word}</span>")
         rows.append((_what(outcome), _aim(outcome), _measured(outcome), shown, worst))
     return _table(("aim (rows)", "figure", "measured", "", "furthest behind"), rows)
