@@ -135,34 +135,28 @@ def transform_filters(
     weight: Any,
     output_step: int,
     channel_step: int,
-    first_tap: int,
-    tap_step: int,
+    turned: bool,
     u: Any,
     u_step: int,
 ) -> None:
-    """U = G g G^T, computed in float64; outputs beyond the last are zero.
+    """U = G g G^T; outputs beyond the last repeat it.
 
-    Tap t of the filter from channel c to output o of a group stands at first_tap + o output_step
-    + c channel_step + t tap_step.
+    The filter from channel c to output o of a group begins at o output_step + c channel_step.
     """
-    width = 2 * vector_lanes(u)
-    taps = np.zeros(TAPS * TAPS * width, np.float64)
-    blocks = (outputs + width - 1) // width
-    jobs = groups * blocks * channels
+    lanes = vector_lanes(u)
+    pairs = _ceil(outputs, 2 * lanes)
+    jobs = groups * pairs * channels
     for job in range(jobs * task // tasks, jobs * (task + 1) // tasks):
-        group, block = job // (blocks * channels), job // channels % blocks
-        c = job % channels
-        for lane in range(width):
-            o = block * width + lane
-            at = (group * outputs * channels) * TAPS * TAPS + first_tap + o * output_step + c * channel_step
-            for tap in range(TAPS * TAPS):
-                taps[tap * width + lane] = weight[at + tap * tap_step] if o < outputs else 0.0
-        target = (group * (m + 2) * (m + 2)) * u_step + (block * channels + c) * width
-        for lane in range(0, width, vector_lanes(taps)):
+        group, pair, c = job // (pairs * channels), job // channels % pairs, job % channels
+        source = group * outputs * channels * TAPS * TAPS + c * channel_step
+        target = group * (m + 2) * (m + 2) * u_step + (pair * channels + c) * 2 * lanes
+        for half in range(2):
+            o = min(pair * 2 * lanes + half * lanes, outputs - 1)
+            first, to = source + o * output_step, target + half * lanes
             if m == 4:
-                transform_filter_4(taps, lane, width, u, target + lane, u_step)
+                transform_filter_4(weight, first, outputs - o, output_step, turned, u, to, u_step)
             else:
-                transform_filter_2(taps, lane, width, u, target + lane, u_step)
+                transform_filter_2(weight, first, outputs - o, output_step, turned, u, to, u_step)
 
 
 @parallel
@@ -411,15 +405,17 @@ def transformed_filters(weight: Array, m: int, groups: int, turned: bool = False
     """
     weight = contiguous(weight)
     outputs, channels = weight.shape[0] // groups, weight.shape[1]
-    taps = TAPS * TAPS
-    steps = (channels * taps, taps, 0, 1)  # per output, per channel, the first tap, per tap
+    output_step, channel_step = channels * TAPS * TAPS, TAPS * TAPS
     if turned:
         outputs, channels = channels, outputs
-        steps = (taps, outputs * taps, taps - 1, -1)
+        output_step, channel_step = channel_step, output_step
     step = _u_step(channels, outputs, lanes_of(weight.dtype))
     u = empty(groups * (m + 2) ** 2 * step, weight.dtype)
     tasks = tasks_for(weight.size)
-    transform_filters(tasks, m, groups, outputs, channels, weight.reshape(-1), *steps, u, step)
+    transform_filters(
+        *(tasks, m, groups, outputs, channels, weight.reshape(-1)),
+        *(output_step, channel_step, turned, u, step),
+    )
     return u
 
 

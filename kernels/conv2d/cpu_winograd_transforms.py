@@ -143,8 +143,14 @@ def _transpose(simd: VectorBuilder, vectors: Sequence[Any], width: int) -> list[
     return new
 
 
-def _smaller(builder: Any, a: Any, b: Any) -> Any:
-    return builder.select(builder.icmp_signed("<", a, b), a, b)
+def _lane_addresses(simd: VectorBuilder, first: Any, count: Any, step: Any) -> list[Any]:
+    """An address per lane, `step` elements apart; lanes beyond `count` get the last one."""
+    builder, last = simd.builder, simd.builder.sub(count, INDEX(1))
+    addresses = []
+    for lane in range(simd.lanes):
+        exists = builder.icmp_signed("<", INDEX(lane), count)
+        addresses.append(simd.after(first, builder.mul(builder.select(exists, INDEX(lane), last), step)))
+    return addresses
 
 
 def _piece(simd: VectorBuilder, size: int) -> int:
@@ -268,12 +274,7 @@ def make_transform_input(m: int) -> Any:
             x, at, channels, channel_step, row_step, top, bottom, visible, v, v_at, position_step = arguments
             simd = VectorBuilder(context, builder, signature.args[0])
             narrow = VectorBuilder(context, builder, signature.args[0], _piece(simd, size))
-            first = simd.address(signature.args[0], x, at)
-            last = builder.sub(channels, INDEX(1))
-            addresses = [
-                simd.after(first, builder.mul(_smaller(builder, INDEX(lane), last), channel_step))
-                for lane in range(simd.lanes)
-            ]
+            addresses = _lane_addresses(simd, simd.address(signature.args[0], x, at), channels, channel_step)
             target = simd.address(signature.args[8], v, v_at)
             square = _Square(simd, size, size)
 
@@ -383,34 +384,45 @@ def make_transform_filter(m: int) -> Any:
     size = m + TAPS - 1
 
     def transform_filter(
-        typing_context: Any, taps: Any, at: Any, tap_step: Any, u: Any, u_at: Any, position_step: Any
+        typing_context: Any,
+        weight: Any,
+        at: Any,
+        filters: Any,
+        filter_step: Any,
+        turned: Any,
+        u: Any,
+        u_at: Any,
+        position_step: Any,
     ) -> Any:
-        """u[u_at + position * position_step + lane] = (G g G^T)[position] of one filter per lane of `taps`.
+        """u[u_at + position * position_step + lane] = (G g G^T)[position] of the lane's filter.
 
-        g[i, j] of the lane's filter stands at taps[at + (3 i + j) * tap_step + lane]. The transform is
-        computed in the taps' type (float64) and rounded once, to u's.
+        The filters begin filter_step apart, the first at weight[at]; lanes beyond `filters` repeat the last.
+        turned: whether g is the filter turned by 180 degrees. Computed in float64, and rounded once.
         """
 
         def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            taps, at, tap_step, u, u_at, position_step = arguments
+            weight, at, filters, filter_step, turned, u, u_at, position_step = arguments
             simd = VectorBuilder(context, builder, signature.args[0])
-            rounded = VectorBuilder(context, builder, signature.args[3], simd.lanes)
-            source = simd.address(signature.args[0], taps, at)
-            target = rounded.address(signature.args[3], u, u_at)
-            rows = []
-            for i in range(TAPS):
-                places = [simd.after(source, builder.mul(tap_step, INDEX(TAPS * i + j))) for j in range(TAPS)]
-                rows.append(_transform_filter(simd, m, [simd.load(place) for place in places]))
+            narrow = VectorBuilder(context, builder, signature.args[0], _piece(simd, TAPS * TAPS))
+            addresses = _lane_addresses(
+                simd, simd.address(signature.args[0], weight, at), filters, filter_step
+            )
+            target = simd.address(signature.args[5], u, u_at)
+            everything = INDEX(2 ** (TAPS * TAPS) - 1)
+            taps = _load_row(simd, narrow, addresses, everything, TAPS * TAPS)
+            taps = [builder.select(turned, b, a) for a, b in zip(taps, reversed(taps), strict=True)]
+            exact = VectorBuilder(context, builder, types.float64[:], simd.lanes)
+            if simd.vector != exact.vector:
+                taps = [builder.fpext(tap, exact.vector) for tap in taps]
+            rows = [_transform_filter(exact, m, taps[TAPS * i : TAPS * (i + 1)]) for i in range(TAPS)]
             for j in range(size):
-                for i, vector in enumerate(_transform_filter(simd, m, [row[j] for row in rows])):
-                    if rounded.vector != simd.vector:
-                        vector = builder.fptrunc(vector, rounded.vector)
-                    rounded.store(
-                        vector, rounded.after(target, builder.mul(position_step, INDEX(i * size + j)))
-                    )
+                for i, vector in enumerate(_transform_filter(exact, m, [row[j] for row in rows])):
+                    if simd.vector != exact.vector:
+                        vector = builder.fptrunc(vector, simd.vector)
+                    simd.store(vector, simd.after(target, builder.mul(position_step, INDEX(i * size + j))))
             return context.get_dummy_value()
 
         index = types.intp
-        return types.void(taps, index, index, u, index, index), emit
+        return types.void(weight, index, index, index, types.boolean, u, index, index), emit
 
     return intrinsic(transform_filter)
