@@ -28,7 +28,9 @@ from kernels.simd import INDEX, REGISTERS, VectorBuilder, element_lanes, lanes_o
 # multiples of eight channels, nearly always.
 VECTORS = 3
 ROWS = 8 if REGISTERS == 32 else 4
-# So few columns are cheaper computed with the vectors along the rows, `narrow_tile`.
+# Rows that `strip` takes at most: two tiles'.
+STRIP_ROWS = 2 * ROWS
+# So few columns are cheaper computed with the vectors along the rows, `_narrow_strip`.
 NARROW = 4
 
 
@@ -108,6 +110,9 @@ def _make_tile(vectors: int) -> Any:
                     ]
                     continued = builder.block
                 with beginning:
+                    for start in starts:
+                        for j in range(vectors):
+                            simd.prefetch_for_writing(simd.after(start, j * simd.lanes))
                     offsets = [simd.broadcast(builder.load(simd.after(bias_first, row))) for row in real_rows]
                     begun = builder.block
             first = []
@@ -152,11 +157,12 @@ _one_vector, _two_vectors, _three_vectors = (_make_tile(vectors) for vectors in 
 
 
 @intrinsic
-def narrow_tile(
+def _narrow_strip(
     typing_context: Any,
     depth: Any,
     a: Any,
     a_at: Any,
+    second_at: Any,
     b: Any,
     b_at: Any,
     b_row: Any,
@@ -164,23 +170,27 @@ def narrow_tile(
     low: Any,
     high: Any,
 ) -> Any:
-    """C = clamp(A B + C, low, high) for NARROW columns, C transposed: column j lies at c[j ROWS:]."""
+    """C = clamp(A B + C, low, high) for two blocks of ROWS rows and NARROW columns.
+
+    The blocks of A begin at a[a_at] and a[second_at]. C is transposed: STRIP_ROWS numbers for every column,
+    one column after the other from c[0] on.
+    """
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kinds = signature.args
-        depth, a, a_at, b, b_at, b_row, c, low, high = arguments
+        depth, a, a_at, second_at, b, b_at, b_row, c, low, high = arguments
         simd = VectorBuilder(context, builder, kinds[1], lanes=ROWS)
-        a_first = simd.address(kinds[1], a, a_at)
-        b_first = simd.address(kinds[3], b, b_at)
-        places = [simd.address(kinds[6], c, INDEX(j * ROWS)) for j in range(NARROW)]
+        blocks = [simd.address(kinds[1], a, at) for at in (a_at, second_at)]
+        b_first = simd.address(kinds[4], b, b_at)
+        places = [simd.address(kinds[7], c, INDEX(position * ROWS)) for position in range(2 * NARROW)]
 
         def step(k: Any, sums: Any) -> list[Any]:
-            column_of_a = simd.load(simd.after(a_first, builder.mul(k, INDEX(ROWS))))
+            rows = [simd.load(simd.after(block, builder.mul(k, INDEX(ROWS)))) for block in blocks]
             b_now = simd.after(b_first, builder.mul(k, b_row))
             numbers = [simd.broadcast(builder.load(simd.after(b_now, j))) for j in range(NARROW)]
             return [
-                simd.multiply_add(number, column_of_a, total)
-                for number, total in zip(numbers, sums, strict=True)
+                simd.multiply_add(numbers[position // 2], rows[position % 2], sums[position])
+                for position in range(2 * NARROW)
             ]
 
         low, high = simd.broadcast(low), simd.broadcast(high)
@@ -190,11 +200,11 @@ def narrow_tile(
         return context.get_dummy_value()
 
     index, scalar = types.intp, a.dtype
-    return types.void(index, a, index, b, index, index, c, scalar, scalar), emit
+    return types.void(index, a, index, index, b, index, index, c, scalar, scalar), emit
 
 
 @compiled
-def tile(
+def strip(
     depth: int,
     a: Any,
     a_at: int,
@@ -213,96 +223,46 @@ def tile(
     high: Any,
     spill: Any,
 ) -> None:
-    """C = clamp(A B + start, low, high) for a tile of any size up to ROWS x `columns_of_tile`.
+    """C = clamp(A B + start, low, high) for up to STRIP_ROWS x `columns_of_tile` elements.
 
     Args:
         depth: the inner dimension, at least 1.
-        a: packed by `pack_rows`, from a[a_at] on.
+        a: blocks of ROWS rows packed by `pack_rows`, one after the other from a[a_at] on.
         b: `depth` rows from b[b_at] on, b_row apart; up to a vector beyond the columns is read.
         c: `rows` rows of `columns` elements from c[c_at] on, c_row apart.
         accumulate: whether to start with the old C rather than the bias.
         bias: one number per row from bias[bias_at] on.
         low: lower bound, of the arrays' type; minus infinity for none.
         high: upper bound.
-        spill: NARROW x ROWS elements for this function's own use.
+        spill: NARROW x STRIP_ROWS elements for this function's own use.
     """
     lanes = vector_lanes(b)
     narrow = columns % lanes
     if narrow > NARROW:
         narrow = 0
     wide = columns - narrow
-    if wide > 2 * lanes:
-        _three_vectors(
-            *(
-                depth,
-                a,
-                a_at,
-                b,
-                b_at,
-                b_row,
-                c,
-                c_at,
-                c_row,
-                rows,
-                wide,
-                accumulate,
-                bias,
-                bias_at,
-                low,
-                high,
-            )
+    for first in range(0, rows, ROWS):
+        arguments = (
+            *(depth, a, a_at + first * depth, b, b_at, b_row, c, c_at + first * c_row, c_row),
+            *(min(ROWS, rows - first), wide, accumulate, bias, bias_at + first, low, high),
         )
-    elif wide > lanes:
-        _two_vectors(
-            *(
-                depth,
-                a,
-                a_at,
-                b,
-                b_at,
-                b_row,
-                c,
-                c_at,
-                c_row,
-                rows,
-                wide,
-                accumulate,
-                bias,
-                bias_at,
-                low,
-                high,
-            )
-        )
-    elif wide > 0:
-        _one_vector(
-            *(
-                depth,
-                a,
-                a_at,
-                b,
-                b_at,
-                b_row,
-                c,
-                c_at,
-                c_row,
-                rows,
-                wide,
-                accumulate,
-                bias,
-                bias_at,
-                low,
-                high,
-            )
-        )
+        if wide > 2 * lanes:
+            _three_vectors(*arguments)
+        elif wide > lanes:
+            _two_vectors(*arguments)
+        elif wide > 0:
+            _one_vector(*arguments)
     if narrow > 0:
         for j in range(narrow):
             for i in range(rows):
-                start = c[c_at + i * c_row + wide + j] if accumulate else bias[bias_at + i]
-                spill[j * ROWS + i] = start
-        narrow_tile(depth, a, a_at, b, b_at + wide, b_row, spill, low, high)
+                spill[j * STRIP_ROWS + i] = (
+                    c[c_at + i * c_row + wide + j] if accumulate else bias[bias_at + i]
+                )
+        second_at = a_at + depth * ROWS if rows > ROWS else a_at
+        _narrow_strip(depth, a, a_at, second_at, b, b_at + wide, b_row, spill, low, high)
         for j in range(narrow):
             for i in range(rows):
-                c[c_at + i * c_row + wide + j] = spill[j * ROWS + i]
+                c[c_at + i * c_row + wide + j] = spill[j * STRIP_ROWS + i]
 
 
 @compiled

@@ -122,6 +122,14 @@ class VectorBuilder:
             cgutils.get_or_insert_function(self.builder.module, signature, name), arguments
         )
 
+    def prefetch_for_writing(self, address: Any) -> None:
+        """Bring the cache line of an address near, before it is written."""
+        number = ir.IntType(32)
+        pointer = self.builder.bitcast(address, ir.IntType(8).as_pointer())
+        signature = ir.FunctionType(ir.VoidType(), [pointer.type, number, number, number])
+        function = cgutils.get_or_insert_function(self.builder.module, signature, "llvm.prefetch.p0")
+        self.builder.call(function, [pointer, number(1), number(3), number(1)])
+
     def broadcast(self, value: Any) -> Any:
         """Return the vector whose elements all are `value`."""
         undefined = ir.Constant(self.vector, ir.Undefined)

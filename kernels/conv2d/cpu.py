@@ -16,7 +16,7 @@ from kernels.conv2d import cpu_backward  # noqa: F401 - enters its versions into
 from kernels.conv2d.cpu_fused import CODES, Geometry, convolve, pack
 from kernels.conv2d.cpu_winograd import announce_winograd
 from kernels.conv2d.versions import CLAMPS, announce_version
-from kernels.gemm import ROWS, tile_columns
+from kernels.gemm import ROWS, STRIP_ROWS, tile_columns
 from kernels.memory import empty
 from kernels.prepared import PreparedWeight, activate
 from kernels.threads import get_num_threads
@@ -200,7 +200,7 @@ def launch(plan: Plan, x: Array, packed: Array, bias: Array | None, y: Array, ac
 
 @cache
 def _zeros(dtype: np.dtype[Any]) -> Array:
-    return np.zeros(ROWS, dtype)
+    return np.zeros(STRIP_ROWS, dtype)
 
 
 def _is_pointwise(window: Window) -> bool:

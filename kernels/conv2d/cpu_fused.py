@@ -3,7 +3,7 @@
     Y[o, column] = sum_k W[o, k] X[k, column],   k = (c, p, q), column = (n, i, j)
 
 X is never built. The columns are taken in panels of a tile's width; of a panel, a block of X's rows at a
-time is gathered into memory that stays in the first-level cache, and all rows of W that a task has run over
+time is gathered into memory that stays in the cache, and all rows of W that a task has run over
 it. The columns of the whole batch are numbered through, so that a panel may hold the end of one image and the
 start of the next.
 
@@ -35,11 +35,12 @@ from kernels.activation import (
 )
 from kernels.activation.cpu import FORWARD
 from kernels.compilation import compiled, parallel
-from kernels.gemm import NARROW, ROWS, columns_of_tile, pack_rows, tile
+from kernels.gemm import NARROW, ROWS, STRIP_ROWS, columns_of_tile, pack_rows, strip
 from kernels.simd import INDEX, VectorBuilder, copy_partial, store_partial, vector_lanes
 
-# Rows of X gathered at once: a panel of float32 then fills most of a first-level cache.
-BLOCK_DEPTH = 160
+# Rows of X gathered at once: a panel then takes 150 KB of a second-level cache. Fewer would stay in the first
+# level, but what begins and ends a tile would cost more than that gains.
+BLOCK_DEPTH = 768
 # Panels that take turns for one block of W, which so is read less often from farther away.
 PANELS = 6
 
@@ -333,7 +334,7 @@ def convolve(
         x: the input.
         packed: W as `pack` leaves it.
         biased: whether there is a bias.
-        bias: one number per output channel; without a bias ROWS zeros.
+        bias: one number per output channel; without a bias STRIP_ROWS zeros.
         y: the output.
         geometry: the numbers of `Geometry`, in its order.
         low: lower bound of y, minus infinity for none.
@@ -364,8 +365,8 @@ def convolve(
     column_offsets = np.empty((PANELS, kernel[1], width), np.intp)
     column_masks = np.empty((PANELS, kernel[1], width), np.intp)
     panel = np.empty((depth // parts + 1) * width + lanes, x.dtype)
-    spill = np.empty(NARROW * ROWS, x.dtype)
-    spread = np.empty(ROWS * (width + lanes), x.dtype)
+    spill = np.empty(NARROW * STRIP_ROWS, x.dtype)
+    spread = np.empty(STRIP_ROWS * (width + lanes), x.dtype)
     no_bound = x.dtype.type(np.inf)
 
     rounds = (last_panel - first_panel + PANELS - 1) // PANELS
@@ -404,26 +405,40 @@ def convolve(
                             *(targets[s], row_offsets[s], row_masks[s], column_offsets[s], column_masks[s]),
                             panel,
                         )
-                    for block in range(group_first, group_last):
-                        o = (block - group * group_blocks) * ROWS
-                        rows = min(ROWS, outputs - o)
-                        o += group * outputs
-                        a_at = (group * depth + k) * group_blocks * ROWS
-                        a_at += (block - group * group_blocks) * (k_end - k) * ROWS
+                    for block in range(group_first, group_last, 2):
+                        own = block - group * group_blocks
+                        rows = min(STRIP_ROWS, outputs - own * ROWS, (group_last - block) * ROWS)
+                        o = group * outputs + own * ROWS
+                        y_at = o * positions
                         bias_at = o if biased else 0
-                        c, c_at, c_row = y, n * out_image + o * positions + position, positions
-                        if not together:
+                        a_at = ((group * depth + k) * group_blocks + own * (k_end - k)) * ROWS
+                        if together:
+                            c, c_at, c_row = y, n * out_image + y_at + position, positions
+                        else:
                             c, c_at, c_row = spread, 0, width + lanes
                             if part > 0:
-                                collect(spread, y, o * positions, out_image, positions, first, rows, columns)
-                        tile(
-                            *(k_end - k, packed, a_at, b, b_at, b_row),
-                            *(c, c_at, c_row, rows, columns, part > 0, bias, bias_at, lower, upper, spill),
+                                collect(spread, y, y_at, out_image, positions, first, rows, columns)
+                        strip(
+                            *(
+                                k_end - k,
+                                packed,
+                                a_at,
+                                b,
+                                b_at,
+                                b_row,
+                                c,
+                                c_at,
+                                c_row,
+                                rows,
+                                columns,
+                                part > 0,
+                            ),
+                            *(bias, bias_at, lower, upper, spill),
                         )
                         if code and last_part:
                             activate(code, c, c_at, c_row, rows, columns)
                         if not together:
-                            distribute(spread, y, o * positions, out_image, positions, first, rows, columns)
+                            distribute(spread, y, y_at, out_image, positions, first, rows, columns)
 
 
 @parallel
