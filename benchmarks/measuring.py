@@ -1,4 +1,4 @@
-"""How time is taken: contenders in turn in one process, warmed up, each after an untimed call of its own.
+"""How time is taken: contenders in turn in one process, warmed up, each after untimed calls of its own.
 
 The machine's speed drifts, so contenders are compared within a round, never across runs: a ratio is the
 median over rounds of their times in the same round. Thread pools of different libraries do not know of each
@@ -21,6 +21,8 @@ import numpy as np
 BURST_SECONDS = 1e-3
 MOST_CALLS = 1000
 WARM_UP_SECONDS = 0.05
+# Threads of the pool before spin for milliseconds: so long a contender is called before its time is taken.
+SETTLE_SECONDS = 3e-3
 # So many times slower than the fastest, and no round ends in reasonable time.
 HOPELESS = 50
 
@@ -83,7 +85,9 @@ def interleave(
     hopeless = max(effort.seconds, HOPELESS * min(steady for _, steady in warm))
     slow = [steady > hopeless for _, steady in warm]
     per_round = sum(
-        (count + 1) * steady for count, (_, steady), out in zip(calls, warm, slow, strict=True) if not out
+        count * steady + max(steady, SETTLE_SECONDS)
+        for count, (_, steady), out in zip(calls, warm, slow, strict=True)
+        if not out
     )
     rounds = min(max(int(effort.seconds / max(per_round, 1e-9)), effort.fewest), effort.most)
     seconds = np.array([[steady for _, steady in warm]] * rounds)
@@ -121,8 +125,11 @@ def _warm_up(contender: Contender, clock: Callable[[], float]) -> tuple[float, f
 
 
 def _timed(run: Callable[[], Any], calls: int, clock: Callable[[], float]) -> float:
-    """Seconds per call of a burst, after one call that does not count."""
+    """Seconds per call of a burst, after one call or some that do not count."""
+    begin = clock()
     run()
+    while clock() - begin < SETTLE_SECONDS:
+        run()
     start = clock()
     for _ in range(calls):
         run()

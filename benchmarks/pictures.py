@@ -125,7 +125,7 @@ def ladder_chart(rows: Sequence[Row]) -> Picture:
     ours = sorted((name for name in names if name.startswith(("reference", "cpu"))), key=_rank(forward))
     names = [*ours, *(name for name in names if name not in ours)]
     shades = plt.get_cmap("Blues")(np.linspace(0.3, 0.95, len(ours)))
-    colours = [*shades, *[ORANGE, GREY, PURPLE][: len(names) - len(ours)]]
+    colours = [*shades, *(COLOURS.get(name, PURPLE) for name in names[len(ours) :])]
     picture, axes = plt.subplots(figsize=(10, 5), layout="constrained")
     width = 0.8 / len(names)
     unit = "GFLOP/s" if any(row["direct_operations"] for row in forward) else "GB/s"
@@ -164,5 +164,5 @@ def _speed(row: Row, rung: str, unit: str) -> float:
 
 
 def _short(label: str) -> str:
-    """A layer's label on two lines."""
-    return label.replace(", ", "\n", 1)
+    """A layer's label, a line for each argument."""
+    return label.replace(", ", "\n")

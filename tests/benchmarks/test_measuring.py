@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.measuring import BURST_SECONDS, Contender, Effort, interleave
+from benchmarks.measuring import (
+    BURST_SECONDS,
+    SETTLE_SECONDS,
+    WARM_UP_SECONDS,
+    Contender,
+    Effort,
+    interleave,
+)
 
 
 class Clock:
@@ -74,11 +81,12 @@ def test_ratios_are_medians_of_rounds_not_ratios_of_medians() -> None:
 
 def test_short_calls_are_timed_in_bursts() -> None:
     clock = Clock()
-    call = BURST_SECONDS / 10
+    call = BURST_SECONDS / 8  # exact in binary but for the constant's own rounding
     timing = interleave([clock.contender("a", [call])], Effort(0.0, 3, 3), clock)["a"]
-    warm_up = len(clock.calls) - 3 * 11
-    assert warm_up >= 3
     assert timing.median == pytest.approx(call)
+    untimed = SETTLE_SECONDS / call
+    warm_up = len(clock.calls) - 3 * (8 + untimed)
+    assert WARM_UP_SECONDS / call - 3 <= warm_up <= WARM_UP_SECONDS / call + 6
 
 
 def test_a_contender_hopelessly_behind_is_called_only_in_the_warm_up() -> None:
