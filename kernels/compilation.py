@@ -51,23 +51,30 @@ _forked = False
 
 
 def compiled(
-    function: Any = None, *, summing: bool = False, inline: str = "never", borrowing: bool = False
+    function: Any = None,
+    *,
+    summing: bool = False,
+    rounding: bool = False,
+    inline: str = "never",
+    borrowing: bool = False,
 ) -> Any:
     """Compile a function for one thread; for use as a decorator, on its own or with keywords.
 
     Args:
         function: the function; its loops are taken as written.
         summing: allow sums to be split over vector lanes (the order is then fixed by the compiler).
+        rounding: round every product before it is added, for decisions that must fall as in the reference.
         inline: "always" puts the body into every caller, for the smallest helpers.
         borrowing: do not count references to the arrays handed in, for helpers that are called often and make
             no arrays: the atomic counting can cost more than what they do.
     """
     if function is None:
-        return functools.partial(compiled, summing=summing, inline=inline, borrowing=borrowing)
-    flags = SUMMING_FLAGS if summing else FLAGS
-    options = {"_nrt": False} if borrowing else {}
+        options = {"summing": summing, "rounding": rounding, "inline": inline, "borrowing": borrowing}
+        return functools.partial(compiled, **options)
+    flags: set[str] = set() if rounding else SUMMING_FLAGS if summing else FLAGS
+    counting = {"_nrt": False} if borrowing else {}
     dispatcher = numba.njit(
-        function, nogil=True, error_model="numpy", fastmath=flags, inline=inline, **options
+        function, nogil=True, error_model="numpy", fastmath=flags, inline=inline, **counting
     )
     return kept(dispatcher, function)
 
