@@ -69,8 +69,9 @@ def compiled(
             no arrays: the atomic counting can cost more than what they do.
     """
     if function is None:
-        options = {"summing": summing, "rounding": rounding, "inline": inline, "borrowing": borrowing}
-        return functools.partial(compiled, **options)
+        return functools.partial(
+            compiled, summing=summing, rounding=rounding, inline=inline, borrowing=borrowing
+        )
     flags: set[str] = set() if rounding else SUMMING_FLAGS if summing else FLAGS
     counting = {"_nrt": False} if borrowing else {}
     dispatcher = numba.njit(
