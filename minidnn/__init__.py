@@ -45,6 +45,7 @@ from minidnn.functional.shape import (
     stack,
     where,
 )
+from minidnn.fusion import fuse
 from minidnn.gradcheck import gradcheck
 from minidnn.modes import anomaly_mode, enable_grad, is_grad_enabled, no_grad
 from minidnn.random import manual_seed
@@ -74,6 +75,7 @@ __all__ = [
     "full",
     "full_like",
     "functional",
+    "fuse",
     "get_num_threads",
     "gradcheck",
     "init",

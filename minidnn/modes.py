@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
-from typing import ClassVar, NamedTuple
+from typing import Any, NamedTuple, Protocol
+
+
+class Observer(Protocol):
+    """What is told of every operation while it is watching."""
+
+    def run(self, function: Any, arrays: list[Any]) -> Any:
+        """Run a Function's forward on arrays and return its result."""
+
+    def assign(self, target: Any, source: Any) -> None:
+        """An array's elements are about to be overwritten with those of another."""
 
 
 class Modes(NamedTuple):
@@ -13,10 +23,12 @@ class Modes(NamedTuple):
     Attributes:
         recording: operations on tensors that require gradients become part of the graph.
         anomaly: every result and gradient is searched for NaN and infinities.
+        observer: runs all operations, to note what they are; None: nobody does.
     """
 
     recording: bool = True
     anomaly: bool = False
+    observer: Observer | None = None
 
 
 _DEFAULT = Modes()
@@ -27,13 +39,12 @@ MODES: ContextVar[Modes] = ContextVar("minidnn_modes", default=_DEFAULT)
 class _Switch(ContextDecorator):
     """A context manager and decorator that changes modes and restores them; may be nested."""
 
-    change: ClassVar[dict[str, bool]]
-
-    def __init__(self) -> None:
+    def __init__(self, **change: Any) -> None:
+        self._change = change
         self._tokens: list[Token[Modes]] = []
 
     def __enter__(self) -> None:
-        self._tokens.append(MODES.set(MODES.get()._replace(**self.change)))
+        self._tokens.append(MODES.set(MODES.get()._replace(**self._change)))
 
     def __exit__(self, *exception: object) -> None:
         MODES.reset(self._tokens.pop())
@@ -42,13 +53,15 @@ class _Switch(ContextDecorator):
 class no_grad(_Switch):  # noqa: N801 - PyTorch's name
     """Do not record operations while the context (or the decorated function) runs."""
 
-    change: ClassVar = {"recording": False}
+    def __init__(self) -> None:
+        super().__init__(recording=False)
 
 
 class enable_grad(_Switch):  # noqa: N801 - PyTorch's name
     """Record operations again inside a `no_grad` context."""
 
-    change: ClassVar = {"recording": True}
+    def __init__(self) -> None:
+        super().__init__(recording=True)
 
 
 class anomaly_mode(_Switch):  # noqa: N801 - a context manager beside no_grad
@@ -59,7 +72,15 @@ class anomaly_mode(_Switch):  # noqa: N801 - a context manager beside no_grad
         loss.backward()    # ValueError: Log produced -inf (shape (2,), flat index 1) in its output; ...
     """
 
-    change: ClassVar = {"anomaly": True}
+    def __init__(self) -> None:
+        super().__init__(anomaly=True)
+
+
+class observed_by(_Switch):  # noqa: N801 - a context manager beside no_grad
+    """Let an observer run all operations, outside the graph."""
+
+    def __init__(self, observer: Observer) -> None:
+        super().__init__(recording=False, observer=observer)
 
 
 def is_grad_enabled() -> bool:

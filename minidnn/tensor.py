@@ -255,7 +255,8 @@ def _apply(function: Function, inputs: Sequence[Any]) -> list[Tensor]:
         arrays.append(None if tensor is None else tensor._array)
         needs.append(modes.recording and tensor is not None and tensor._requires_grad)
     function.needs = tuple(needs)
-    result = function.forward(*arrays)
+    observer = modes.observer
+    result = function.forward(*arrays) if observer is None else observer.run(function, arrays)
     outputs = [_wrap(array) for array in result] if isinstance(result, tuple) else [_wrap(result)]
     if function.is_view:
         for output, base in zip(outputs, tensors, strict=False):

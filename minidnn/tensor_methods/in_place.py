@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from minidnn.modes import is_grad_enabled
+from minidnn.modes import MODES, is_grad_enabled
 from minidnn.tensor_methods.arithmetic import Arithmetic
 from minidnn.tensor_methods.base import TensorBase
 from minidnn.tensor_methods.comparison import Comparison
@@ -33,6 +33,9 @@ class InPlace(Arithmetic, Indexing, Comparison):
                 "a view cannot be changed in place while gradients are recorded; assign to its base: "
                 "base[index] = value"
             )
+        observer = MODES.get().observer
+        if observer is not None:
+            observer.assign(mine, other)
         mine[...] = other
         self.mark_changed()
         if recorded:

@@ -1,0 +1,136 @@
+"""Shorter programs with the same result: what stands behind a convolution becomes a part of it.
+
+    y = s (w * x + b - m) + t = (s w) * x + (s (b - m) + t),    s = weight / sqrt(var + eps), t = bias
+
+so a batch norm that alone reads a convolution's (or a linear layer's) output disappears into its weight and
+bias; an activation behind that is applied by the convolution's kernel. A batch norm in front of a
+convolution stays: what stands between them, an activation or padding, does not scale.
+
+Source: Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only
+inference", CVPR 2018, section 3.2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from kernels.array import Array
+from kernels.conv2d import conv2d_forward_prepared, conv2d_prepare_weight
+from kernels.prepared import PreparedWeight
+from kernels.window import Window
+from minidnn.autograd import Function
+from minidnn.functional.activation import HardSigmoid, HardSwish, ReLU, ReLU6, Sigmoid, SiLU, Tanh
+from minidnn.functional.convolution import Conv2d, ConvTranspose2d, DepthwiseConv2d
+from minidnn.functional.linear import Linear
+from minidnn.functional.normalization import BatchNormInference
+from minidnn.fusion.program import Program, Step
+
+# By the names that kernels/prepared.py gives them.
+ACTIVATIONS: dict[type[Function], str] = {
+    ReLU: "relu",
+    ReLU6: "relu6",
+    HardSigmoid: "hardsigmoid",
+    HardSwish: "hardswish",
+    Sigmoid: "sigmoid",
+    SiLU: "silu",
+    Tanh: "tanh",
+}
+
+
+class PreparedConv2d(Function):
+    """y = f(w * x + b) with a prepared weight and an activation f."""
+
+    def __init__(
+        self,
+        prepared: PreparedWeight,
+        bias: Array | None,
+        window: Window,
+        groups: int,
+        activation: str | None,
+    ) -> None:
+        self.arguments = prepared, bias, window, groups, activation
+
+    def forward(self, x: Array) -> Array:
+        """Convolve (N, C, H, W)."""
+        return conv2d_forward_prepared(x, *self.arguments)
+
+
+def fold_batch_norms(program: Program) -> Program:
+    """Put every batch norm that can be into the layer in front of it."""
+    steps = list(program.steps)
+    producers = program.producers()
+    for norm in program.steps:
+        layer = producers.get(norm.inputs[0])
+        if not isinstance(norm.function, BatchNormInference) or layer is None:
+            continue
+        if program.readers(norm.inputs[0]) == 1 and _is_layer(program, layer):
+            steps[steps.index(layer)] = _folded(program, layer, norm)
+            steps.remove(norm)
+    return program.changed(steps)
+
+
+def _is_layer(program: Program, step: Step) -> bool:
+    """Whether a step is a layer whose channels, axis 1 of its output, a batch norm can be folded into."""
+    if not isinstance(step.function, Conv2d | DepthwiseConv2d | ConvTranspose2d | Linear):
+        return False
+    constant = all(slot in program.constants for slot in step.inputs[1:])
+    return constant and (not isinstance(step.function, Linear) or len(program.shapes[step.outputs[0]]) == 2)
+
+
+def _folded(program: Program, layer: Step, norm: Step) -> Step:
+    """The layer with the batch norm's scale in its weight and its shift in its bias, both computed in
+    float64."""
+    assert isinstance(norm.function, BatchNormInference)
+    weight, bias = (program.constants[slot] for slot in layer.inputs[1:])
+    gamma, beta, mean, var = (program.constants[slot] for slot in norm.inputs[1:])
+    assert weight is not None
+    assert mean is not None
+    assert var is not None
+    scale = (1.0 if gamma is None else gamma) / np.sqrt(var.astype(np.float64) + norm.function.eps)  # (O,)
+    centred = (0.0 if bias is None else bias.astype(np.float64)) - mean  # (O,)
+    shift = centred * scale + (0.0 if beta is None else beta)  # (O,)
+    scaled = _scaled(layer.function, weight, scale)
+    constants = (program.constant(array.astype(weight.dtype)) for array in (scaled, shift))
+    return Step(layer.function, (layer.inputs[0], *constants), norm.outputs)
+
+
+def _scaled(function: Function, weight: Array, scale: Array) -> Array:
+    """The weight times a number per output channel, in float64."""
+    wide = weight.astype(np.float64)
+    if not isinstance(function, ConvTranspose2d):
+        return wide * scale.reshape(-1, *[1] * (weight.ndim - 1))  # (O, ...)
+    per_group = wide.reshape(function.groups, -1, *weight.shape[1:])  # (G, C / G, O / G, KH, KW)
+    return (per_group * scale.reshape(function.groups, 1, -1, 1, 1)).reshape(weight.shape)
+
+
+def prepare_convolutions(program: Program) -> Program:
+    """Prepare the weights of the convolutions, and let them end with the activations behind them."""
+    steps = list(program.steps)
+    consumers = {slot: step for step in program.steps for slot in step.inputs}
+    for layer in program.steps:
+        if not isinstance(layer.function, Conv2d) or not _is_layer(program, layer):
+            continue
+        follower = consumers.get(layer.outputs[0])
+        activation = ACTIVATIONS.get(type(follower.function)) if follower else None
+        outputs = layer.outputs
+        if follower and activation and program.readers(outputs[0]) == 1:
+            steps.remove(follower)
+            outputs = follower.outputs
+        else:
+            activation = None
+        function = _prepared(program, layer, activation)
+        steps[steps.index(layer)] = replace(
+            layer, function=function, inputs=layer.inputs[:1], outputs=outputs
+        )
+    return program.changed(steps)
+
+
+def _prepared(program: Program, layer: Step, activation: str | None) -> PreparedConv2d:
+    assert isinstance(layer.function, Conv2d)
+    window, groups = layer.function.window, layer.function.groups
+    weight, bias = (program.constants[slot] for slot in layer.inputs[1:])
+    assert weight is not None
+    prepared = conv2d_prepare_weight(weight, program.shapes[layer.inputs[0]], window, groups)
+    return PreparedConv2d(prepared, bias, window, groups, activation)

@@ -1,0 +1,78 @@
+"""Every architecture fused equals itself within rounding, with filled weights and calibrated statistics."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from minidnn import fuse, no_grad
+from minidnn.functional.activation import Activation
+from minidnn.functional.normalization import BatchNormInference
+from minidnn.fusion.recording import record
+from minidnn.fusion.rewriting import fold_batch_norms
+from minidnn.nn import Module
+from models import names
+from tests.models import digest
+from tests.models.reference import Reference, references
+
+FLOAT64 = 1e-10
+
+ROWS = [
+    pytest.param(reference, marks=[pytest.mark.slow] if reference.slow else [], id=name)
+    for name, reference in references().items()
+]
+
+# Batch norms that follow a sum, a concatenation or pooling: those of pre-activation, and DenseNet's.
+NORMS_LEFT = {"densenet121": 62, "preresnet18": 9, "preresnet50": 17, "preresnet110": 55}
+
+
+def filled(reference: Reference) -> digest.Ours:
+    """The model in float64 as the references' tests fill it, in evaluation mode."""
+    ours = digest.ours(reference)
+    if ours.is_normalised():
+        digest.calibrate(ours, reference.training_shape or (digest.CALIBRATION_BATCH, *reference.shape[1:]))
+    ours.set_training(False)
+    return ours
+
+
+def output(model: Module, images: np.ndarray) -> np.ndarray:
+    with no_grad():
+        return model(images).numpy()
+
+
+def relative(got: np.ndarray, want: np.ndarray) -> float:
+    return float(np.abs(got - want).max() / np.abs(want).max())
+
+
+@pytest.mark.parametrize("reference", ROWS)
+def test_equal_to_the_original(reference: Reference) -> None:
+    model = filled(reference).model
+    images = digest.evaluation_images(reference, reference.shape)
+    want = output(model, images)
+    fused = fuse(model)
+    assert relative(output(fused, images), want) < FLOAT64
+    assert relative(output(fused.float(), images.astype(np.float32)), want) < digest.FLOAT32_LOGITS.limit
+    assert np.array_equal(output(model, images), want)
+
+
+def test_no_architecture_is_forgotten() -> None:
+    assert tuple(row.id for row in ROWS) == names()
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v2", "efficientnet_b0", "googlenet_bn", *NORMS_LEFT])
+def test_which_batch_norms_are_left(name: str) -> None:
+    reference = references()[name]
+    model = digest.ours(reference).model.eval()
+    program = fold_batch_norms(record(model, digest.evaluation_images(reference, reference.shape)))
+    left = sum(isinstance(step.function, BatchNormInference) for step in program.steps)
+    assert left == NORMS_LEFT.get(name, 0)
+
+
+def test_a_vgg_is_nothing_but_its_layers() -> None:
+    """13 convolutions, 5 + 1 pools, a reshape and 3 linear layers: no step is left for ReLU or batch norm."""
+    reference = references()["vgg16_bn"]
+    fused = fuse(digest.ours(reference).model)
+    images = digest.evaluation_images(reference, reference.shape)
+    steps = fused.program(images).steps
+    assert not any(isinstance(step.function, Activation) for step in steps)
+    assert len(steps) == 13 + 6 + 1 + 3
