@@ -133,14 +133,14 @@ def choose(contract: Callable[P, R], *arguments: P.args, **keywords: P.kwargs) -
 
 
 def _chosen(contract: Callable[..., Any], arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Version:
-    selection = _selection.get()
+    asked = _selection.get()
     operation = contract.__name__
-    wanted = selection.versions.get(operation)
+    wanted = asked.versions.get(operation)
     # Every operation on every array asks, so the answer to the same question is remembered.
-    question = operation, selection.backend, wanted
+    question = operation, asked.backend, wanted
     candidates = _remembered.get(question)
     if candidates is None:
-        candidates = _remembered[question] = _candidates(operation, selection.backend, wanted)
+        candidates = _remembered[question] = _candidates(operation, asked.backend, wanted)
     for version in candidates:
         if (version.pays is _always or version.pays(*arguments, **keywords)) and (
             version.fits is _always or version.fits(*arguments, **keywords)
@@ -149,7 +149,7 @@ def _chosen(contract: Callable[..., Any], arguments: tuple[Any, ...], keywords: 
     for version in candidates:
         if version.fits(*arguments, **keywords):
             return version
-    raise ValueError(_no_version(operation, selection.backend, wanted))
+    raise ValueError(_no_version(operation, asked.backend, wanted))
 
 
 def _candidates(operation: str, backend: str | None, wanted: str | None) -> tuple[Version, ...]:
@@ -163,6 +163,11 @@ def _no_version(operation: str, backend: str | None, wanted: str | None) -> str:
     rows = [f"{row.backend} {row.name}" for row in table() if row.operation == operation]
     asked = " ".join(word for word in (backend, wanted) if word) or "any"
     return f"{operation} has no version for {asked} that takes these arguments; it has: {', '.join(rows)}"
+
+
+def selection() -> Selection:
+    """Return what `use` asked for, as it holds here."""
+    return _selection.get()
 
 
 @contextmanager

@@ -10,6 +10,8 @@ from kernels.conv2d import (
     conv2d_backward_input,
     conv2d_backward_weight,
     conv2d_forward,
+    conv2d_forward_prepared,
+    conv2d_prepare_weight,
 )
 from kernels.conv_transpose2d import (
     conv_transpose2d_backward_bias,
@@ -23,15 +25,23 @@ from kernels.depthwise_conv2d import (
     depthwise_conv2d_backward_weight,
     depthwise_conv2d_forward,
 )
+from kernels.prepared import PreparedWeight
+from kernels.registry import selection
 from kernels.window import Pair, Window, pair, same_padding
 from minidnn.autograd import Function
+from minidnn.functional.prepared import prepared_weight
+from minidnn.modes import is_grad_enabled
 from minidnn.tensor import Tensor, apply, as_tensor
 
 
 class Conv2d(Function):
-    """y = w correlated with x, + b; dx spreads dy over the patches, dw correlates dy with x, db sums dy."""
+    """y = w correlated with x, + b; dx spreads dy over the patches, dw correlates dy with x, db sums dy.
+
+    Where no gradient is wanted it may run on the weight's prepared form.
+    """
 
     new_gradients = True
+    prepared: PreparedWeight | None = None
 
     def __init__(self, window: Window, groups: int) -> None:
         self.window = window
@@ -39,6 +49,8 @@ class Conv2d(Function):
 
     def forward(self, x: Array, weight: Array, bias: Array | None) -> Array:
         """Convolve (N, C, H, W) with (O, C/G, KH, KW)."""
+        if self.prepared is not None:
+            return conv2d_forward_prepared(x, self.prepared, bias, self.window, self.groups, None)
         self.save(x, weight)
         return conv2d_forward(x, weight, bias, self.window, self.groups)
 
@@ -139,7 +151,9 @@ def conv2d(
         y[n, o, i, j] = b[o] + sum_{c, p, q} w[o, c, p, q] x[n, g C + c, i SH + p DH - PH, j SW + q DW - PW]
 
     with C = C_in / groups channels per group, g the group of output channel o, and x zero outside its planes.
-    Calls with one channel per group (groups = C_in > 1) run on the depthwise kernels.
+    Calls with one channel per group (groups = C_in > 1) run on the depthwise kernels. While no gradients are
+    recorded, the weight's prepared form is kept with the tensor and used until the weight is changed; who
+    writes into its array directly has to call `weight.mark_changed()`.
 
     Shapes: x (N, C_in, H, W) or (C_in, H, W), weight (O, C_in / groups, KH, KW), bias (O,) or None; result
         (N, O, OH, OW) or (O, OH, OW), OH = floor((H + 2 PH - DH (KH - 1) - 1) / SH) + 1.
@@ -170,8 +184,25 @@ def conv2d(
     window = convolution_window(weight.shape[2:], stride, padding, dilation)
     groups = check_integer("groups", groups, minimum=1)
     depthwise = 1 < groups == x.shape[-3] and weight.shape[1] == 1 and weight.shape[0] % groups == 0
-    function = DepthwiseConv2d(window) if depthwise else Conv2d(window, groups)
+    if depthwise:
+        return _on_batch(DepthwiseConv2d(window), x, weight, bias)
+    function = Conv2d(window, groups)
+    if _may_prepare(x, weight, bias, groups):
+        shape = x.shape if x.ndim == 4 else (1, *x.shape)
+        function.prepared = prepared_weight(weight, shape, conv2d_prepare_weight, window, groups)
     return _on_batch(function, x, weight, bias)
+
+
+def _may_prepare(x: Tensor, weight: Tensor, bias: Any, groups: int) -> bool:
+    """Whether to run on the weight's prepared form.
+
+    Not where a gradient will be wanted, nor where a version of the cold convolution is asked for by name; and
+    what does not fit together the cold convolution refuses, by the arguments' names.
+    """
+    if is_grad_enabled() and any(getattr(tensor, "requires_grad", False) for tensor in (x, weight, bias)):
+        return False
+    fitting = x.shape[-3] == weight.shape[1] * groups and x.dtype == weight.dtype
+    return fitting and "conv2d_forward" not in selection().versions
 
 
 def conv_transpose2d(

@@ -1,0 +1,95 @@
+"""Weights made ready once and kept with their tensor, for as long as nothing changes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from kernels import PreparedWeight
+from kernels.registry import Selection, choose, selection
+from minidnn.autograd import VersionCounter
+from minidnn.tensor import Tensor
+
+# Under this name a tensor's own dictionary holds what was kept, so that it goes when the tensor does.
+_KEPT = "_prepared_weights"
+# Input shapes whose version is remembered; images of ever new sizes must not fill the memory.
+_MOST_SHAPES = 64
+# Elements of a weight that are compared every time.
+_SAMPLE = 64
+
+
+@dataclass
+class _Kept:
+    """A weight's prepared forms, and what they depend on.
+
+    Attributes:
+        counter, version: the weight's version counter, and its value when they were made.
+        sample: some of its elements, as bytes.
+        selection: which kernels were asked for.
+        contract, settings: the operation, and its arguments besides the weight and the input's shape.
+        by_version: the forms, by the name of the kernel version that made them.
+        by_shape: the same, by the input shapes that they were wanted for.
+    """
+
+    counter: VersionCounter
+    version: int
+    sample: bytes
+    selection: Selection
+    contract: Callable[..., PreparedWeight]
+    settings: tuple[Any, ...]
+    by_version: dict[str, PreparedWeight] = field(default_factory=dict)
+    by_shape: dict[tuple[int, ...], PreparedWeight] = field(default_factory=dict)
+
+    def is_good(self, weight: Tensor, contract: Callable[..., PreparedWeight], settings: Any) -> bool:
+        """Whether the weight is unchanged and the question the same."""
+        return (
+            self.counter is weight._counter
+            and self.version == weight._counter.value
+            and self.sample == _sample(weight)
+            and self.contract is contract
+            and self.settings == settings
+            and self.selection == selection()
+        )
+
+
+def prepared_weight(
+    weight: Tensor, input_shape: tuple[int, ...], contract: Callable[..., PreparedWeight], *settings: Any
+) -> PreparedWeight:
+    """Return `contract(weight, input_shape, *settings)`, made anew only if something has changed.
+
+    In-place changes are noticed by the version counter that a tensor shares with its views: those of
+    optimisers, of `load_state_dict`, of assignments and of in-place operations. Who writes into the array
+    itself, through `data`, `detach().numpy()` or memory shared with another library, has to say so with
+    `mark_changed()`. As a net below that, a sample of the elements is compared: it notices a weight that is
+    overwritten or scaled as a whole, but not a change of few elements.
+
+    Raises:
+        ValueError, TypeError: as the contract.
+    """
+    kept: _Kept | None = vars(weight).get(_KEPT)
+    if kept is None or not kept.is_good(weight, contract, settings):
+        kept = _Kept(weight._counter, weight._counter.value, _sample(weight), selection(), contract, settings)
+        vars(weight)[_KEPT] = kept
+    prepared = kept.by_shape.get(input_shape)
+    if prepared is None:
+        if len(kept.by_shape) == _MOST_SHAPES:
+            kept.by_shape.clear()
+        prepared = kept.by_shape[input_shape] = _prepared_for(kept, weight, input_shape)
+    return prepared
+
+
+def _prepared_for(kept: _Kept, weight: Tensor, input_shape: tuple[int, ...]) -> PreparedWeight:
+    """The form for an input shape; most shapes share one."""
+    if kept.by_version:
+        version = choose(kept.contract, weight.data, input_shape, *kept.settings).name
+        if version in kept.by_version:
+            return kept.by_version[version]
+    prepared = kept.contract(weight.data, input_shape, *kept.settings)
+    return kept.by_version.setdefault(prepared.version, prepared)
+
+
+def _sample(weight: Tensor) -> bytes:
+    """Up to _SAMPLE elements, evenly spread, bit for bit."""
+    step = max(1, weight.data.size // _SAMPLE)
+    return bytes(weight.data.flat[::step].data)
