@@ -57,10 +57,10 @@ class Peer:
 
 
 def peers(operation: str, arguments: Sequence[Any]) -> list[Peer]:
-    """The contenders for a call; none where PyTorch has no such operation. Run them under `without_graph`.
+    """The contenders for a call, to be run under `without_graph`; none where PyTorch has no such operation.
 
     Raises:
-        ImportError: torch is missing, or torchvision for regions of interest.
+        ImportError: torch is missing.
     """
     import torch
 
@@ -447,40 +447,41 @@ def _cross_entropy_backward(torch: Any, grad_output: Any, x: Any, *others: Any) 
 
 
 def _region_operators(torch: Any) -> Any:
+    """torchvision's compiled operators; None where it is missing or does not load beside this PyTorch."""
     from tests.torchvision_bridge import torchvision_ops
 
-    torchvision_ops()
+    try:
+        torchvision_ops()
+    except ImportError:
+        return None
     return torch.ops.torchvision
 
 
 @peer("roi_pool_forward")
-def _roi_pool(torch: Any, x: Any, rois: Any, size: Any, scale: float) -> Run:
+def _roi_pool(torch: Any, x: Any, rois: Any, size: Any, scale: float) -> Run | None:
     operators = _region_operators(torch)
-
-    def run() -> Any:
-        y, argmax = operators.roi_pool(x, rois, scale, *size)
-        return y, argmax
-
-    return run
+    return operators and (lambda: operators.roi_pool(x, rois, scale, *size))
 
 
 @peer("roi_pool_backward")
-def _roi_pool_backward(torch: Any, grad_output: Any, argmax: Any, rois: Any, shape: Any) -> Run:
+def _roi_pool_backward(torch: Any, grad_output: Any, argmax: Any, rois: Any, shape: Any) -> Run | None:
     operators, narrow = _region_operators(torch), argmax.int()
     arguments = (1 / 16, *grad_output.shape[2:], *shape)
-    return lambda: operators._roi_pool_backward(grad_output, rois, narrow, *arguments)
+    return operators and (lambda: operators._roi_pool_backward(grad_output, rois, narrow, *arguments))
 
 
 @peer("roi_align_forward")
-def _roi_align(torch: Any, x: Any, rois: Any, size: Any, scale: float, ratio: int, aligned: bool) -> Run:
+def _roi_align(
+    torch: Any, x: Any, rois: Any, size: Any, scale: float, ratio: int, aligned: bool
+) -> Run | None:
     operators = _region_operators(torch)
-    return lambda: operators.roi_align(x, rois, scale, *size, ratio, aligned)
+    return operators and (lambda: operators.roi_align(x, rois, scale, *size, ratio, aligned))
 
 
 @peer("roi_align_backward")
 def _roi_align_backward(
     torch: Any, grad_output: Any, rois: Any, shape: Any, scale: float, ratio: int, aligned: bool
-) -> Run:
+) -> Run | None:
     operators = _region_operators(torch)
-    size = tuple(grad_output.shape[2:])
-    return lambda: operators._roi_align_backward(grad_output, rois, scale, *size, *shape, ratio, aligned)
+    arguments = (scale, *grad_output.shape[2:], *shape, ratio, aligned)
+    return operators and (lambda: operators._roi_align_backward(grad_output, rois, *arguments))

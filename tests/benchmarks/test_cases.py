@@ -55,16 +55,15 @@ def test_every_peer_computes_the_same(case: cases.Case) -> None:
     arguments = case.draw(0)
     bound = checks.rounding_bound(cost.reduction_length(case.operation, arguments))
     truth = case.truth(arguments)
-    try:
-        with without_graph():
-            found = peers(case.operation, arguments)
-            assert found, "no peer"
-            for peer in found:
-                got = peer.outputs()
-                if peer.comparable:
-                    assert checks.error(got, truth[: len(got)]) <= bound, peer.name
-    except ImportError as missing:  # torchvision's operators need more than torch
-        pytest.skip(str(missing))
+    with without_graph():
+        found = peers(case.operation, arguments)
+        if case.operation.startswith("roi") and not found:
+            pytest.skip("torchvision's operators need more than torch")
+        assert found, "no peer"
+        for peer in found:
+            got = peer.outputs()
+            if peer.comparable:
+                assert checks.error(got, truth[: len(got)]) <= bound, peer.name
 
 
 @pytest.mark.reference
