@@ -8,6 +8,8 @@ Source: Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for
 
 from __future__ import annotations
 
+import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -36,7 +38,7 @@ def _floating(x: Array, *others: Any) -> bool:
 def _planes(x: Array) -> Array:
     """x (N, C, *spatial) as a contiguous (N, C, S); as (1, C, N S) where the planes are small."""
     batch, channels = x.shape[:2]
-    plane = int(np.prod(x.shape[2:]))
+    plane = math.prod(x.shape[2:])
     if plane < SMALLEST_PLANE:
         return np.ascontiguousarray(x.reshape(batch, channels, plane).transpose(1, 0, 2)).reshape(
             1, channels, -1
@@ -53,7 +55,13 @@ def _restored(planes: Array, like: Array) -> Array:
 
 
 def _per_channel(values: Array | None, default: float, x: Array) -> Array:
-    return np.full(x.shape[1], default, x.dtype) if values is None else contiguous(values)
+    """The parameter as kernels take it; for None, as many times the default."""
+    return _constant(x.shape[1], default, x.dtype) if values is None else contiguous(values)
+
+
+@functools.lru_cache(maxsize=256)
+def _constant(length: int, value: float, dtype: np.dtype[Any]) -> Array:
+    return np.full(length, value, dtype)
 
 
 @implements(
@@ -113,12 +121,17 @@ def _normalise_by_batch(
     for c in range(channels * task // tasks, channels * (task + 1) // tasks):
         average[c], variance[c] = _moments(x, c)
         mean[c], inverse_std[c] = average[c], 1 / np.sqrt(variance[c] + eps)
-        scale = inverse_std[c] * weight[c]
-        for n in range(x.shape[0]):
-            _affine(x[n, c], mean[c], scale, bias[c], y[n, c])
+        _normalise_channel(x, c, mean[c], inverse_std[c] * weight[c], bias[c], y)
 
 
-@compiled
+@compiled(borrowing=True)
+def _normalise_channel(x: Any, c: int, mean: Any, scale: Any, shift: Any, y: Any) -> None:
+    """y = (x - mean) scale + shift, for one channel."""
+    for n in range(x.shape[0]):
+        _normalise_plane(x[n, c], mean, scale, shift, y[n, c])
+
+
+@compiled(borrowing=True)
 def _moments(x: Any, c: int) -> tuple[float, float]:
     """Return the mean and the (biased) variance of a channel; zeros where there are no values."""
     rows = max(1, BLOCK // max(x.shape[2], 1))
@@ -144,7 +157,7 @@ def _moments(x: Any, c: int) -> tuple[float, float]:
     return mean, deviations / max(count, 1)
 
 
-@compiled(summing=True)
+@compiled(summing=True, borrowing=True)
 def _sum(x: Any) -> float:
     total = 0.0
     for i in range(x.size):
@@ -152,7 +165,7 @@ def _sum(x: Any) -> float:
     return total
 
 
-@compiled(summing=True)
+@compiled(summing=True, borrowing=True)
 def _squared_deviations(x: Any, near: Any, mean: float) -> float:
     """Return the sum of (x - mean)^2, from differences with `near`, the mean in x's type.
 
@@ -165,8 +178,8 @@ def _squared_deviations(x: Any, near: Any, mean: float) -> float:
     return total - x.size * (mean - np.float64(near)) ** 2
 
 
-@compiled
-def _affine(x: Any, mean: Any, scale: Any, shift: Any, y: Any) -> None:
+@compiled(borrowing=True)
+def _normalise_plane(x: Any, mean: Any, scale: Any, shift: Any, y: Any) -> None:
     """y = (x - mean) scale + shift, for one plane."""
     for i in range(x.size):
         y[i] = (x[i] - mean) * scale + shift
@@ -236,36 +249,51 @@ def _gradients(
     grad_bias: Any,
 ) -> None:
     batch, channels, plane = x.shape
+    values = max(batch * plane, 1)
     for c in range(channels * task // tasks, channels * (task + 1) // tasks):
-        products, total = 0.0, 0.0
-        for n in range(batch):
-            products += _sum_of_products(grad_output[n, c], x[n, c], mean[c])
-            total += _sum(grad_output[n, c])
-        grad_weight[c], grad_bias[c] = products * inverse_std[c], total
-        values = np.float64(max(batch * plane, 1))
+        products, total = _sums(grad_output, x, c, mean[c])
+        products *= inverse_std[c]
+        grad_weight[c], grad_bias[c] = products, total
         scale = weight[c] * inverse_std[c]
-        slope, constant = x.dtype.type(0), x.dtype.type(0)
         if training:
-            slope = x.dtype.type(products * inverse_std[c] * inverse_std[c] / values)
-            constant = x.dtype.type(total / values)
-        for n in range(batch):
-            _centred_gradient(grad_output[n, c], x[n, c], mean[c], scale, slope, constant, grad_x[n, c])
+            constant, slope = x.dtype.type(total / values), x.dtype.type(products * inverse_std[c] / values)
+            _gradient_of_channel(grad_output, x, c, mean[c], scale, constant, slope, grad_x)
+        else:
+            zero = x.dtype.type(0)
+            _normalise_channel(grad_output, c, zero, scale, zero, grad_x)
 
 
-@compiled(summing=True)
+@compiled(borrowing=True)
+def _sums(grad_output: Any, x: Any, c: int, mean: Any) -> tuple[float, float]:
+    """Return a channel's sums of dy (x - mean) and of dy."""
+    products, total = 0.0, 0.0
+    for n in range(x.shape[0]):
+        products += _sum_of_products(grad_output[n, c], x[n, c], mean)
+        total += _sum(grad_output[n, c])
+    return products, total
+
+
+@compiled(summing=True, borrowing=True)
 def _sum_of_products(grad_output: Any, x: Any, mean: Any) -> float:
-    """Return the sum of dy (x - mean)."""
     total = 0.0
     for i in range(x.size):
         total += np.float64(grad_output[i] * (x[i] - mean))
     return total
 
 
-@compiled
-def _centred_gradient(
-    grad_output: Any, x: Any, mean: Any, scale: Any, slope: Any, constant: Any, grad_x: Any
+@compiled(borrowing=True)
+def _gradient_of_channel(
+    grad_output: Any, x: Any, c: int, mean: Any, scale: Any, constant: Any, slope: Any, grad_x: Any
 ) -> None:
-    """dx = scale (dy - constant - slope (x - mean)), for one plane."""
+    """dx = scale (dy - constant - slope (x - mean)), for one channel."""
+    for n in range(x.shape[0]):
+        _gradient_of_plane(grad_output[n, c], x[n, c], mean, scale, constant, slope, grad_x[n, c])
+
+
+@compiled(borrowing=True)
+def _gradient_of_plane(
+    grad_output: Any, x: Any, mean: Any, scale: Any, constant: Any, slope: Any, grad_x: Any
+) -> None:
     for i in range(x.size):
         grad_x[i] = scale * (grad_output[i] - constant - slope * (x[i] - mean))
 
@@ -279,14 +307,34 @@ def batch_norm_forward_inference_fused(
     """The mean is subtracted first: folded into the bias, a large one would cost digits."""
     planes = _planes(x)
     y = empty(planes.shape, x.dtype)
-    scale = (_per_channel(weight, 1, x) / np.sqrt(running_var + eps)).astype(x.dtype)
-    _normalise(tasks_for(x.size), planes, contiguous(running_mean), scale, _per_channel(bias, 0, x), y)
+    _normalise(
+        tasks_for(x.size),
+        planes,
+        _per_channel(weight, 1, x),
+        _per_channel(bias, 0, x),
+        contiguous(running_mean),
+        contiguous(running_var),
+        x.dtype.type(eps),
+        y,
+    )
     return _restored(y, x)
 
 
 @parallel
-def _normalise(task: int, tasks: int, x: Any, mean: Any, scale: Any, bias: Any, y: Any) -> None:
-    batch, channels = x.shape[:2]
-    for plane in range(batch * channels * task // tasks, batch * channels * (task + 1) // tasks):
-        n, c = plane // channels, plane % channels
-        _affine(x[n, c], mean[c], scale[c], bias[c], y[n, c])
+def _normalise(
+    task: int, tasks: int, x: Any, weight: Any, bias: Any, mean: Any, var: Any, eps: Any, y: Any
+) -> None:
+    planes = x.shape[0] * x.shape[1]
+    _normalise_planes(
+        planes * task // tasks, planes * (task + 1) // tasks, x, weight, bias, mean, var, eps, y
+    )
+
+
+@compiled(borrowing=True)
+def _normalise_planes(
+    first: int, last: int, x: Any, weight: Any, bias: Any, mean: Any, var: Any, eps: Any, y: Any
+) -> None:
+    """y = (x - mean) / sqrt(var + eps) weight + bias, for the planes first .. last - 1 of all channels."""
+    for plane in range(first, last):
+        n, c = plane // x.shape[1], plane % x.shape[1]
+        _normalise_plane(x[n, c], mean[c], weight[c] / np.sqrt(var[c] + eps), bias[c], y[n, c])

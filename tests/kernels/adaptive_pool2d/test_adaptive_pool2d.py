@@ -52,7 +52,7 @@ def test_bad_arguments(call: Callable[[], Any], error: type[Exception], message:
         call()
 
 
-@pytest.mark.parametrize("version", kernels.versions("adaptive_average_pool2d_forward"))
+@pytest.mark.parametrize("version", kernels.versions("adaptive_average_pool2d_forward", "reference"))
 def test_averages_are_complex_linear(version: str) -> None:
     draw = Draw(5)
     real, imaginary = draw.normal(2, 1, 7, 5), draw.normal(2, 1, 7, 5)

@@ -46,7 +46,7 @@ def test_bad_arguments(call: Callable[[], Any], error: type[Exception], message:
         call()
 
 
-@pytest.mark.parametrize("version", kernels.versions("global_average_pool2d_forward"))
+@pytest.mark.parametrize("version", kernels.versions("global_average_pool2d_forward", "reference"))
 def test_the_average_is_complex_linear(version: str) -> None:
     x = np.arange(12.0).reshape(1, 2, 2, 3)
     with kernels.use(global_average_pool2d_forward=version, global_average_pool2d_backward=version):
