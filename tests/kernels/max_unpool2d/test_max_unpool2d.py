@@ -50,7 +50,7 @@ def test_bad_arguments(call: Callable[[], Any], error: type[Exception], message:
         call()
 
 
-@pytest.mark.parametrize("version", kernels.versions("max_unpool2d_forward"))
+@pytest.mark.parametrize("version", kernels.versions("max_unpool2d_forward", "reference"))
 def test_unpooling_is_complex_linear(version: str) -> None:
     x = np.array([[[[1 + 2j, 3 - 1j]]]])
     indices = np.array([[[[3, 0]]]])
