@@ -69,34 +69,40 @@ def _repeats(ours: int, theirs: int) -> int:
 
 
 def element_map(formula: Callable[..., Any], arrays: int) -> Callable[..., Array]:
-    """Return the operation y[i] = formula(a[i], ..., parameters) on `arrays` arrays of one shape."""
+    """Return the operation y[i] = formula(a[i], ...) on `arrays` (1 or 2) arrays of one shape."""
     number_formula = formula if hasattr(formula, "py_func") else compiled(formula)
 
     if arrays == 1:
 
         @parallel
-        def kernel(task: int, tasks: int, y: Any, a: Any, *parameters: Any) -> None:
+        def kernel(task: int, tasks: int, y: Any, a: Any) -> None:
             y, a = share_of(y, task, tasks), share_of(a, task, tasks)
             for i in range(y.size):
-                y[i] = number_formula(a[i], *parameters)
+                y[i] = number_formula(a[i])
 
     else:
 
         @parallel
-        def kernel(task: int, tasks: int, y: Any, a: Any, b: Any, *parameters: Any) -> None:
+        def kernel(task: int, tasks: int, y: Any, a: Any, b: Any) -> None:
             y, a, b = share_of(y, task, tasks), share_of(a, task, tasks), share_of(b, task, tasks)
             for i in range(y.size):
-                y[i] = number_formula(a[i], b[i], *parameters)
+                y[i] = number_formula(a[i], b[i])
 
-    def run(*arguments: Any) -> Array:
-        operands = [contiguous(array).reshape(-1) for array in arguments[:arrays]]
-        number = arguments[0].dtype.type
-        y = empty(arguments[0].shape, arguments[0].dtype)
-        parameters = [number(parameter) for parameter in arguments[arrays:]]
-        kernel(tasks_for(y.size), y.reshape(-1), *operands, *parameters)
-        return y
+    return lambda *operands: apply_kernel(kernel, *operands)
 
-    return run
+
+def apply_kernel(kernel: Any, *operands: Any) -> Array:
+    """Run kernel(task, tasks, y, a, ...) on arrays of one shape as flat ones; numbers are brought into their
+    type.
+    """
+    first = operands[0]
+    y = empty(first.shape, first.dtype)
+    arguments = [
+        contiguous(x).reshape(-1) if isinstance(x, np.ndarray | np.generic) else first.dtype.type(x)
+        for x in operands
+    ]
+    kernel(tasks_for(y.size), y.reshape(-1), *arguments)
+    return y
 
 
 def broadcast_map(formula: Callable[[Any, Any], Any]) -> Callable[[Array, Array], Array]:

@@ -12,8 +12,8 @@ from typing import Any
 
 from kernels import activation
 from kernels.array import Array
-from kernels.compilation import compiled
-from kernels.mapping import element_map, floating, worth_it
+from kernels.compilation import compiled, parallel, share_of
+from kernels.mapping import apply_kernel, element_map, floating, worth_it
 from kernels.registry import implements
 from kernels.vector_math import exponential, exponential_minus_one, like
 
@@ -36,14 +36,6 @@ def _relu6(x: Any) -> Any:
 
 def _relu6_gradient(dy: Any, y: Any) -> Any:
     return like(dy, 0) if (y <= like(y, 0)) | (y >= like(y, 6)) else dy
-
-
-def _leaky_relu(x: Any, negative_slope: Any) -> Any:
-    return x if x > like(x, 0) else negative_slope * x
-
-
-def _leaky_relu_gradient(dy: Any, x: Any, negative_slope: Any) -> Any:
-    return dy if x > like(x, 0) else negative_slope * dy
 
 
 @compiled
@@ -130,7 +122,6 @@ def _gelu_gradient(dy: Any, x: Any) -> Any:
 FORWARD: dict[Callable[..., Array], Callable[..., Any]] = {
     activation.relu_forward: _relu,
     activation.relu6_forward: _relu6,
-    activation.leaky_relu_forward: _leaky_relu,
     activation.sigmoid_forward: _sigmoid,
     activation.tanh_forward: _tanh,
     activation.hardsigmoid_forward: _hardsigmoid,
@@ -140,7 +131,6 @@ FORWARD: dict[Callable[..., Array], Callable[..., Any]] = {
 BACKWARD: dict[Callable[..., Array], Callable[..., Any]] = {
     activation.relu_backward: _relu_gradient,
     activation.relu6_backward: _relu6_gradient,
-    activation.leaky_relu_backward: _leaky_relu_gradient,
     activation.sigmoid_backward: _sigmoid_gradient,
     activation.tanh_backward: _tanh_gradient,
     activation.hardsigmoid_backward: _hardsigmoid_gradient,
@@ -154,6 +144,33 @@ for _formulas, _arrays in ((FORWARD, 1), (BACKWARD, 2)):
         implements(_contract, "shares", IDEA, backend="cpu", fits=floating, pays=worth_it)(
             element_map(_formula, _arrays)
         )
+
+
+@parallel
+def _leaky_relu(task: int, tasks: int, y: Any, x: Any, negative_slope: Any) -> None:
+    y, x = share_of(y, task, tasks), share_of(x, task, tasks)
+    for i in range(y.size):
+        y[i] = x[i] if x[i] > like(x[i], 0) else negative_slope * x[i]
+
+
+@parallel
+def _leaky_relu_gradient(task: int, tasks: int, dx: Any, dy: Any, x: Any, negative_slope: Any) -> None:
+    dx, dy, x = share_of(dx, task, tasks), share_of(dy, task, tasks), share_of(x, task, tasks)
+    for i in range(dx.size):
+        dx[i] = dy[i] if x[i] > like(x[i], 0) else negative_slope * dy[i]
+
+
+@implements(activation.leaky_relu_forward, "shares", IDEA, fits=floating, pays=worth_it)
+def leaky_relu_forward_shares(x: Array, negative_slope: float) -> Array:
+    """x where x > 0, else negative_slope x."""
+    return apply_kernel(_leaky_relu, x, negative_slope)
+
+
+@implements(activation.leaky_relu_backward, "shares", IDEA, fits=floating, pays=worth_it)
+def leaky_relu_backward_shares(grad_output: Array, x: Array, negative_slope: float) -> Array:
+    """dy where x > 0, else negative_slope dy."""
+    return apply_kernel(_leaky_relu_gradient, grad_output, x, negative_slope)
+
 
 _gelu_forwards = {"none": element_map(_gelu, 1), "tanh": element_map(_gelu_tanh, 1)}
 _gelu_backwards = {"none": element_map(_gelu_gradient, 2), "tanh": element_map(_gelu_tanh_gradient, 2)}
