@@ -6,33 +6,37 @@ run draws the same numbers (Salmon et al., "Parallel random numbers: as easy as 
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from kernels.array import check_integer
 
-_generator = np.random.Generator(np.random.Philox())
-
 
 def manual_seed(seed: int) -> None:
     """Restart the generator from `seed` (in [0, 2^64)): what follows is then reproducible."""
-    _generator.bit_generator.state = np.random.Philox(check_integer("seed", seed, minimum=0, bits=64)).state
+    fresh = np.random.Philox(check_integer("seed", seed, minimum=0, bits=64))
+    generator().bitgenerator().state = fresh.state
 
 
+@cache
 def generator() -> np.random.Generator:
-    """Return the generator that everything random in minidnn draws from."""
-    return _generator
+    """Return the generator that everything random in minidnn draws from.
+
+    It is made at the first call: NumPy's generators take a tenth of minidnn's import to load.
+    """
+    return np.random.Generator(np.random.Philox())
 
 
 def next_seed() -> int:
     """Draw a seed in [0, 2^63) for a counter-based kernel such as dropout."""
-    return int(_generator.integers(0, 2**63))
+    return int(generator().integers(0, 2**63))
 
 
 def get_state() -> dict[str, Any]:
     """Return the generator's state as nested dictionaries of integers and lists (JSON can hold it)."""
-    state: dict[str, Any] = _plain(_generator.bit_generator.state)
+    state: dict[str, Any] = _plain(generator().bitgenerator().state)
     return state
 
 
@@ -41,7 +45,7 @@ def set_state(state: dict[str, Any]) -> None:
     try:
         arrays = {name: np.array(values, np.uint64) for name, values in state["state"].items()}
         buffer = np.array(state["buffer"], np.uint64)
-        _generator.bit_generator.state = {**state, "state": arrays, "buffer": buffer}
+        generator().bitgenerator().state = {**state, "state": arrays, "buffer": buffer}
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ValueError(f"state is not a random state of this generator: {error}") from None
 

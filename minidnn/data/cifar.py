@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import math
 import os
-import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -139,6 +138,8 @@ def cifar(
 
 def find_cifar(path: str | os.PathLike[str]) -> Path | None:
     """Return the folder or the archive at or in `path` that holds CIFAR files; None if there is none."""
+    import tarfile  # here, since few who import minidnn read archives
+
     home = Path(path)
     if home.is_file():
         return home if tarfile.is_tarfile(home) else None
@@ -161,6 +162,8 @@ def _read_folder(folder: Path, wanted: set[str]) -> dict[str, bytes]:
 
 def _read_archive(path: Path, wanted: set[str]) -> dict[str, bytes]:
     """The wanted regular files, by their last name; nothing is written to disk."""
+    import tarfile
+
     contents: dict[str, bytes] = {}
     try:
         with tarfile.open(path) as archive:

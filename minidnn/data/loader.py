@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +12,9 @@ from kernels.array import Array, check_integer
 from minidnn.data.dataset import Dataset
 from minidnn.random import next_seed
 from minidnn.tensor import Tensor
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 
 def collate(items: Sequence[Any]) -> Any:
@@ -136,6 +138,8 @@ class DataLoader:
 
     def _fetched_ahead(self, chosen: Sequence[Array]) -> Iterator[Any]:
         """Batches in order, while threads fetch the next ones; leaving the iteration ends the threads."""
+        from concurrent.futures import ThreadPoolExecutor  # a loader without workers does not need them
+
         executor = ThreadPoolExecutor(self.num_workers, thread_name_prefix="minidnn-loader")
         ahead = self.num_workers * self.prefetch_factor
         pending: deque[Future[Any]] = deque()
