@@ -171,18 +171,14 @@ def engine(
 @app.command()
 def report(threads: Threads = None, results: Results = None) -> None:
     """Write the page, the pictures and the summary from stored results, and say which aims are reached."""
-    from rich.console import Console
-
     from benchmarks import machine
     from benchmarks import report as page
     from benchmarks.results import FOLDER
     from benchmarks.threads import available
 
     folder = results or FOLDER / machine.slug(threads or available())
-    paths = page.write(folder)
-    Console().print(page.aims(folder))
-    for path in paths:
-        typer.echo(path)
+    for line in (*page.aims(folder), *page.write(folder)):
+        typer.echo(line)
 
 
 @app.command()

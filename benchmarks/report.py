@@ -8,8 +8,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
 from benchmarks import pictures
 from benchmarks.figures import (
     SUM_MARGIN,
@@ -48,14 +46,12 @@ def write(folder: Path) -> list[Path]:
     return [page, summary, *drawn]
 
 
-def aims(folder: Path) -> Table:
+def aims(folder: Path) -> Iterable[str]:
     """For the terminal: every aim, whether it was reached, with the number, and for misses the worst rows."""
-    table = Table("aim (rows)", "figure", "measured", "", "furthest behind", show_lines=True)
     for outcome in outcomes(Results.read(folder)):
-        worst = "\n".join(_behind(outcome)) if outcome.reached is False else ""
-        word = WORDS[outcome.reached]
-        table.add_row(_what(outcome), _aim(outcome), _measured(outcome), word, worst)
-    return table
+        yield f"{WORDS[outcome.reached]:<13} {_measured(outcome):>12}  {_what(outcome)}: {_aim(outcome)}"
+        if outcome.reached is False:
+            yield from (f"{'':<29}{line}" for line in _behind(outcome))
 
 
 def markdown(results: Results, judged: Sequence[Outcome]) -> str:

@@ -94,6 +94,18 @@ def test_the_summary_is_a_table_of_reached_and_missed(folder) -> None:
     assert "| squeezenet1_1 | 1000.0 | 1500.0 | 750.0 |" in text
 
 
+def test_the_terminal_names_the_rows_that_are_behind(folder) -> None:
+    from benchmarks import report
+
+    lines = list(report.aims(folder))
+    start = next(i for i, line in enumerate(lines) if "networks at inference (2): geometric mean" in line)
+    assert lines[start - 1].split()[:2] == ["reached", "1.50"]
+    missed = next(i for i, line in enumerate(lines) if "conv2d backward, input + weight" in line)
+    assert lines[missed].startswith("reached")
+    depthwise = next(line for line in lines if "depthwise forward" in line)
+    assert depthwise.startswith("not measured")
+
+
 def test_a_folder_without_results_is_refused(tmp_path) -> None:
     with pytest.raises(ValueError, match="has no results; measure first"):
         Results.read(tmp_path)
