@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from kernels.array import Array
-from kernels.conv2d import conv2d_backward_weight
+from kernels.compilation import contiguous, parallel, tasks_for
+from kernels.conv2d import conv2d_backward_bias, conv2d_backward_input, conv2d_backward_weight
+from kernels.conv2d.cpu_backward_input import input_gradient
 from kernels.conv2d.cpu_backward_weight import weight_gradient
 from kernels.conv2d.versions import TYPES
+from kernels.memory import empty
 from kernels.registry import implements
 from kernels.window import Window
+
+# Elements of a plane that are summed up by themselves, which keeps rounding errors small.
+PLANE_PART = 4096
 
 
 @implements(
@@ -20,3 +29,52 @@ from kernels.window import Window
 def conv2d_backward_weight_patches(grad_output: Array, x: Array, window: Window, groups: int) -> Array:
     """dW = dY X^T without building X."""
     return weight_gradient(grad_output, x, window, groups)
+
+
+@implements(
+    conv2d_backward_input,
+    "patches",
+    "a tiled product per phase of the stride, its columns read out of patches of dY",
+    backend="cpu",
+    fits=lambda grad_output, weight, input_shape, window, groups: weight.dtype in TYPES,
+)
+def conv2d_backward_input_patches(
+    grad_output: Array, weight: Array, input_shape: Sequence[int], window: Window, groups: int
+) -> Array:
+    """dX = W^T dY, of which only the parts that add up in dX are computed, and in place."""
+    return input_gradient(grad_output, weight, input_shape, window, groups)
+
+
+@parallel(summing=True)
+def sum_planes(task: int, tasks: int, grad_output: Any, grad_bias: Any) -> None:
+    """grad_bias[o] = the sums of the planes (n, o), n = 0, 1, ..., added up in this order."""
+    batch, outputs, size = grad_output.shape
+    for o in range(outputs * task // tasks, outputs * (task + 1) // tasks):
+        total = grad_bias.dtype.type(0)
+        for n in range(batch):
+            plane = grad_output[n, o]
+            plane_sum = grad_bias.dtype.type(0)
+            for start in range(0, size, PLANE_PART):
+                part = plane[start : start + PLANE_PART]
+                part_sum = grad_bias.dtype.type(0)
+                for i in range(part.size):
+                    part_sum += part[i]
+                plane_sum += part_sum
+            total += plane_sum
+        grad_bias[o] = total
+
+
+@implements(
+    conv2d_backward_bias,
+    "planes",
+    "sums of planes over vectors, channels over all threads",
+    backend="cpu",
+    fits=lambda grad_output: grad_output.dtype in TYPES,
+)
+def conv2d_backward_bias_planes(grad_output: Array) -> Array:
+    """db[o] = sum over n of the sum of plane (n, o)."""
+    batch, outputs, height, width = grad_output.shape
+    grad_bias = empty(outputs, grad_output.dtype)
+    planes = contiguous(grad_output).reshape(batch, outputs, height * width)
+    sum_planes(tasks_for(grad_output.size), planes, grad_bias)
+    return grad_bias

@@ -79,7 +79,7 @@ def make_plan(geometry: Geometry, lanes: int, itemsize: int, tasks: int) -> Plan
     def cost(channel_cuts: int, output_cuts: int) -> float:
         """The time of the task that has most to do, in multiply-adds of vectors per block of pixels."""
         channels, wide = -(-g.channels // channel_cuts), -(-vectors // output_cuts)
-        item = wide * -(-channels * taps // ROWS) * ROWS * pixels  # the product
+        item = float(wide * -(-channels * taps // ROWS) * ROWS * pixels)  # the product
         item += 0.5 * lanes * wide * pixels  # transposing dY
         item += 0.25 * channels * patch_plane  # copying the patch
         if channels * taps * wide * lanes * itemsize > RESULT_BYTES and output_cuts < vectors:
@@ -170,7 +170,7 @@ def correlate_weight(
     starts = np.empty(most_rows, np.intp)
     patch = np.empty((channels + channel_cuts - 1) // channel_cuts * patch_plane, x.dtype)
     offsets = np.empty(rows_per_block * out_width, np.intp)
-    places = np.empty(ROWS, np.intp)
+    in_order = np.arange(ROWS)
     panel = np.empty(rows_per_block * out_width * VECTORS * lanes, x.dtype)
 
     items = parts * groups * channel_cuts * output_cuts
@@ -217,12 +217,10 @@ def correlate_weight(
                     *(first, last, panel, width),
                 )
                 base = padded_rows * begin * lanes
-                for i in range(ROWS):
-                    places[i] = i * width
                 for k in range(0, padded_rows, ROWS):
                     add_tile(
-                        *(end - begin, pixels, patch, starts, k, offsets, 0, panel, 0, width),
-                        *(result, base + k * width, places, 0),
+                        *(end - begin, pixels, patch, starts, k, offsets, 0, panel, 0),
+                        *(result, base + k * width, in_order, 0),
                     )
 
         depth = channels * taps
@@ -245,8 +243,22 @@ def weight_gradient(grad_output: Array, x: Array, window: Window, groups: int) -
     """Return dW for float32 or float64."""
     channels, outputs = x.shape[1] // groups, grad_output.shape[1] // groups
     geometry = Geometry(
-        *(x.shape[0], groups, channels, outputs, *x.shape[2:], *grad_output.shape[2:]),
-        *(*window.kernel, *window.stride, window.padding[0][0], window.padding[1][0], *window.dilation),
+        batch=x.shape[0],
+        groups=groups,
+        channels=channels,
+        outputs=outputs,
+        height=x.shape[2],
+        width=x.shape[3],
+        out_height=grad_output.shape[2],
+        out_width=grad_output.shape[3],
+        kernel_height=window.kernel[0],
+        kernel_width=window.kernel[1],
+        stride_down=window.stride[0],
+        stride_across=window.stride[1],
+        top=window.padding[0][0],
+        left=window.padding[1][0],
+        dilation_down=window.dilation[0],
+        dilation_across=window.dilation[1],
     )
     tasks = tasks_for(grad_output.size * channels * math.prod(window.kernel), SMALLEST_TASK)
     plan = make_plan(geometry, lanes_of(x.dtype), x.itemsize, tasks)

@@ -38,7 +38,6 @@ def _make_add_tile(vectors: int) -> Any:
         offsets_at: Any,
         panel: Any,
         panel_at: Any,
-        panel_row: Any,
         result: Any,
         result_at: Any,
         places: Any,
@@ -49,19 +48,20 @@ def _make_add_tile(vectors: int) -> Any:
         def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             kinds = signature.args
             steps, patch, starts, starts_at, offsets, offsets_at = arguments[:6]
-            panel, panel_at, panel_row, result, result_at, places, places_at = arguments[6:]
+            panel, panel_at, result, result_at, places, places_at = arguments[6:]
             simd = VectorBuilder(context, builder, kinds[1])
             patch_first = simd.address(kinds[1], patch, INDEX(0))
             first_start = simd.address(kinds[2], starts, starts_at)
             rows = [simd.after(patch_first, builder.load(simd.after(first_start, i))) for i in range(ROWS)]
             first_offset = simd.address(kinds[4], offsets, offsets_at)
             panel_first = simd.address(kinds[6], panel, panel_at)
-            result_first = simd.address(kinds[9], result, result_at)
-            first_place = simd.address(kinds[11], places, places_at)
+            result_first = simd.address(kinds[8], result, result_at)
+            first_place = simd.address(kinds[10], places, places_at)
+            width = INDEX(vectors * simd.lanes)
 
             def step(k: Any, sums: Any) -> list[Any]:
                 offset = builder.load(simd.after(first_offset, k))
-                row_of_panel = simd.after(panel_first, builder.mul(k, panel_row))
+                row_of_panel = simd.after(panel_first, builder.mul(k, width))
                 columns = [simd.load(simd.after(row_of_panel, j * simd.lanes)) for j in range(vectors)]
                 new = []
                 for i in range(ROWS):
@@ -72,7 +72,8 @@ def _make_add_tile(vectors: int) -> Any:
 
             totals = simd.loop(steps, [simd.constant(0.0)] * (ROWS * vectors), step)
             for i in range(ROWS):
-                start = simd.after(result_first, builder.load(simd.after(first_place, i)))
+                place = builder.load(simd.after(first_place, i))
+                start = simd.after(result_first, builder.mul(place, width))
                 for j in range(vectors):
                     place = simd.after(start, j * simd.lanes)
                     simd.store(builder.fadd(simd.load(place), totals[i * vectors + j]), place)
@@ -80,7 +81,7 @@ def _make_add_tile(vectors: int) -> Any:
 
         index = types.intp
         return types.void(
-            *(index, patch, starts, index, offsets, index, panel, index, index, result, index, places, index)
+            *(index, patch, starts, index, offsets, index, panel, index, result, index, places, index)
         ), emit
 
     return intrinsic(add_vectors)
@@ -100,7 +101,6 @@ def add_tile(
     offsets_at: int,
     panel: Any,
     panel_at: int,
-    panel_row: int,
     result: Any,
     result_at: int,
     places: Any,
@@ -108,29 +108,31 @@ def add_tile(
 ) -> None:
     """result[i, :] += sum_k patch[starts[i] + offsets[k]] panel[k, :] for ROWS rows i; summed up, then added.
 
+    The length of the rows is part of the code: with a variable one LLVM runs out of registers.
+
     Args:
         vectors: vectors of columns, 1 .. VECTORS.
         steps: how many k, at least 1.
         patch: the numbers to broadcast.
         starts: for every row, from starts[starts_at] on.
         offsets: for every step, from offsets[offsets_at] on.
-        panel: `steps` rows from panel[panel_at] on, panel_row apart.
-        result: row i begins at result[result_at + places[places_at + i]].
-        places: see `result`; rows must not coincide.
+        panel: `steps` rows end to end from panel[panel_at] on.
+        result: its rows lie end to end from result[result_at] on.
+        places: the tile's row i is the result's row places[places_at + i]; no two are the same.
     """
     if vectors == 3:
         _three_vectors(
-            *(steps, patch, starts, starts_at, offsets, offsets_at, panel, panel_at, panel_row),
+            *(steps, patch, starts, starts_at, offsets, offsets_at, panel, panel_at),
             *(result, result_at, places, places_at),
         )
     elif vectors == 2:
         _two_vectors(
-            *(steps, patch, starts, starts_at, offsets, offsets_at, panel, panel_at, panel_row),
+            *(steps, patch, starts, starts_at, offsets, offsets_at, panel, panel_at),
             *(result, result_at, places, places_at),
         )
     else:
         _one_vector(
-            *(steps, patch, starts, starts_at, offsets, offsets_at, panel, panel_at, panel_row),
+            *(steps, patch, starts, starts_at, offsets, offsets_at, panel, panel_at),
             *(result, result_at, places, places_at),
         )
 
