@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cache, lru_cache
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,10 +14,12 @@ from kernels.compilation import contiguous, parallel, tasks_for
 from kernels.conv2d import cpu_backward  # noqa: F401 - enters its versions into the table
 from kernels.conv2d.cpu_fused import CODES, Geometry, convolve, pack
 from kernels.conv2d.cpu_winograd import announce_winograd
+from kernels.conv2d.cpu_winograd_weight import announce_winograd_weight
 from kernels.conv2d.versions import CLAMPS, announce_version
-from kernels.gemm import ROWS, STRIP_ROWS, tile_columns
+from kernels.gemm import ROWS, STRIP_ROWS
 from kernels.memory import empty
 from kernels.prepared import PreparedWeight, activate
+from kernels.simd import lanes_of
 from kernels.threads import get_num_threads
 from kernels.window import Pair, Window
 
@@ -125,9 +126,9 @@ class Plan(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def make_plan(
-    input_shape: Shape4, outputs: int, window: Window, groups: int, columns: int, threads: int
+    input_shape: Shape4, outputs: int, window: Window, groups: int, dtype: np.dtype[Any], threads: int
 ) -> Plan:
-    """Plan a convolution for this number of threads and columns of a tile."""
+    """Plan a convolution of this type for a number of threads."""
     batch, channels, *size = input_shape
     channels, outputs = channels // groups, outputs // groups
     out_size = window.output_size(size)
@@ -141,23 +142,21 @@ def make_plan(
     )
     depth = channels * math.prod(window.kernel)
     tasks = max(1, min(threads, math.prod(out_shape) * depth // SMALLEST_TASK))
-    across = split(tasks, groups * -(-outputs // ROWS), batch * math.prod(out_size), columns)
+    across = split(tasks, groups * -(-outputs // ROWS), batch * math.prod(out_size), lanes_of(dtype))
     return Plan(tasks, across, in_place, out_shape, np.array(geometry))
 
 
-def split(tasks: int, blocks: int, columns: int, width: int) -> int:
-    """Return into how many parts to cut the panels; the blocks of rows are cut into the remaining factor.
+def split(tasks: int, blocks: int, columns: int, lanes: int) -> int:
+    """Return into how many parts to cut the columns; the blocks of rows are cut into the remaining factor.
 
-    What cuts the panels is gathered once; where the rows are cut, every part gathers all panels. But few
-    panels do not come out even, and the last may be narrow.
+    Cut columns are gathered once; where the rows are cut, every part gathers all columns. But few columns do
+    not come out even, and single ones beyond a vector cost little.
     """
-    panels = -(-columns // width)
 
     def longest(across: int) -> float:
         """The time of the task that has most to do, in columns of blocks."""
-        ends = [min(columns, panels * part // across * width) for part in range(across + 1)]
-        rows = -(-blocks * across // tasks)
-        return max(end - start for start, end in pairwise(ends)) * (rows + GATHERING)
+        most = columns if across == 1 else -(-columns // lanes // across) * lanes
+        return most * (-(-blocks * across // tasks) + GATHERING)
 
     return min((across for across in range(1, tasks + 1) if tasks % across == 0), key=longest)
 
@@ -170,9 +169,7 @@ def _run_fused(
     groups: int,
     activation: str | None,
 ) -> Array:
-    plan = make_plan(
-        x.shape, prepared.weight.shape[0], window, groups, tile_columns(x.dtype), get_num_threads()
-    )
+    plan = make_plan(x.shape, prepared.weight.shape[0], window, groups, x.dtype, get_num_threads())
     y = empty(plan.out_shape, x.dtype)
     launch(plan, x, prepared.packed[0], bias, y, activation)
     return y
@@ -180,8 +177,6 @@ def _run_fused(
 
 def launch(plan: Plan, x: Array, packed: Array, bias: Array | None, y: Array, activation: str | None) -> None:
     """Run `convolve` into y."""
-    low, high = CLAMPS.get(activation, CLAMPS[None])
-    kind = x.dtype.type
     convolve(
         plan.tasks,
         plan.across,
@@ -192,10 +187,15 @@ def launch(plan: Plan, x: Array, packed: Array, bias: Array | None, y: Array, ac
         _zeros(x.dtype) if bias is None else contiguous(bias),
         y.reshape(-1),
         plan.geometry,
-        kind(low),
-        kind(high),
-        CODES.get(activation, 0),
+        *_ending(x.dtype, activation),
     )
+
+
+@cache
+def _ending(dtype: np.dtype[Any], activation: str | None) -> tuple[Any, Any, int]:
+    """What a tile ends with: two bounds, and an activation's code."""
+    low, high = CLAMPS.get(activation, CLAMPS[None])
+    return dtype.type(low), dtype.type(high), CODES.get(activation, 0)
 
 
 @cache
@@ -250,9 +250,7 @@ def _run_im2col(
     y = empty((x.shape[0], outputs, *positions), x.dtype)
     columns = empty((x.shape[1], *window.kernel, *positions), x.dtype)
     as_channels = columns.reshape(1, -1, *positions)
-    plan = make_plan(
-        as_channels.shape, outputs, Window((1, 1)), groups, tile_columns(x.dtype), get_num_threads()
-    )
+    plan = make_plan(as_channels.shape, outputs, Window((1, 1)), groups, x.dtype, get_num_threads())
     geometry = np.array((*window.stride, *_before(window), *window.dilation))
     for image, result in zip(contiguous(x), y, strict=True):
         fill_columns(tasks_for(columns.size), image, columns, geometry)
@@ -273,3 +271,4 @@ announce_version(
     fits=lambda weight_shape, input_shape, window, groups: _is_pointwise(window),
 )
 announce_winograd()
+announce_winograd_weight()

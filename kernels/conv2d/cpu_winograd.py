@@ -27,14 +27,15 @@ Source: Lavin and Gray, "Fast algorithms for convolutional neural networks", CVP
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
-from kernels.array import Array
-from kernels.compilation import compiled, contiguous, parallel, tasks_for
+from kernels.array import Array, Shape4
+from kernels.compilation import SMALLEST_TASK, compiled, contiguous, parallel, tasks_for
 from kernels.conv2d import conv2d_backward_input
 from kernels.conv2d.cpu_winograd_transforms import (
     TAPS,
@@ -47,6 +48,7 @@ from kernels.memory import empty
 from kernels.prepared import PreparedWeight, activate
 from kernels.registry import implements
 from kernels.simd import INDEX, REGISTERS, VectorBuilder, lanes_of, vector_lanes
+from kernels.threads import get_num_threads
 from kernels.window import Pair, Window
 
 # The most tiles whose sums the registers hold, two vectors of output channels each.
@@ -144,7 +146,7 @@ def transform_filters(
     The filter from channel c to output o of a group begins at o output_step + c channel_step.
     """
     lanes = vector_lanes(u)
-    pairs = _ceil(outputs, 2 * lanes)
+    pairs = ceil_divide(outputs, 2 * lanes)
     jobs = groups * pairs * channels
     for job in range(jobs * task // tasks, jobs * (task + 1) // tasks):
         group, pair, c = job // (pairs * channels), job // channels % pairs, job % channels
@@ -180,14 +182,14 @@ def convolve(
     plan = plan_of(numbers)
     positions = (plan.m + 2) * (plan.m + 2)
     v_at, products_at = task * positions * plan.v_step, task * positions * plan.m_step
-    pairs = _ceil(plan.outputs, 2 * vector_lanes(x))
+    pairs = ceil_divide(plan.outputs, 2 * vector_lanes(x))
     jobs = plan.groups * plan.chunks * plan.parts
     for job in range(jobs * task // tasks, jobs * (task + 1) // tasks):
         group, rest = job // (plan.chunks * plan.parts), job % (plan.chunks * plan.parts)
         chunk, part = rest // plan.parts, rest % plan.parts
         first, last = plan.tiles * chunk // plan.chunks, plan.tiles * (chunk + 1) // plan.chunks
         first_pair, last_pair = pairs * part // plan.parts, pairs * (part + 1) // plan.parts
-        _transform_inputs(plan, group, first, last, x, v, v_at)
+        transform_inputs(plan, group, first, last, x, v, v_at)
         _multiply(plan, group, last - first, first_pair, last_pair, u, v, v_at, products, products_at)
         _transform_outputs(
             plan, group, first, last, first_pair, last_pair, products, products_at, bias, low, high, y
@@ -195,24 +197,25 @@ def convolve(
 
 
 @compiled
-def _ceil(a: int, b: int) -> int:
+def ceil_divide(a: int, b: int) -> int:
+    """Return a / b, rounded up."""
     return (a + b - 1) // b
 
 
 @compiled
-def _bits(first: int, last: int) -> int:
-    """The integer whose bits from `first` to before `last` are set."""
+def bits_between(first: int, last: int) -> int:
+    """Return the integer whose bits from `first` to before `last` are set."""
     first = max(first, 0)
     return (1 << last) - (1 << first) if first < last else 0
 
 
 @compiled
-def _transform_inputs(plan: Plan, group: int, first: int, last: int, x: Any, v: Any, v_at: int) -> None:
-    """V of the tiles from `first` to before `last`."""
+def transform_inputs(plan: Plan, group: int, first: int, last: int, x: Any, v: Any, v_at: int) -> None:
+    """Write V of the tiles from `first` to before `last`; the first tile's at v[v_at]."""
     lanes = vector_lanes(x)
     size, plane = plan.m + 2, plan.height * plan.width
     per_image = plan.tile_rows * plan.tile_columns
-    for block in range(_ceil(plan.channels, lanes)):
+    for block in range(ceil_divide(plan.channels, lanes)):
         channels = min(lanes, plan.channels - block * lanes)
         target = v_at + block * plan.chunk * lanes
         for tile in range(first, last):
@@ -223,7 +226,7 @@ def _transform_inputs(plan: Plan, group: int, first: int, last: int, x: Any, v: 
                 + row * plan.width
                 + column
             )
-            visible = _bits(-column, min(size, plan.width - column))
+            visible = bits_between(-column, min(size, plan.width - column))
             if plan.m == 4:
                 transform_input_4(
                     *(x, source, channels, plane, plan.width, -row, plan.height - row, visible),
@@ -253,7 +256,7 @@ def _multiply(
     """M = V U for every position, for the output channels of some pairs of vectors."""
     lanes = vector_lanes(v)
     row = plan.chunk * lanes
-    parts = _ceil(tiles, MOST_ROWS)
+    parts = ceil_divide(tiles, MOST_ROWS)
     for position in range((plan.m + 2) * (plan.m + 2)):
         at = v_at + position * plan.v_step
         to = products_at + position * plan.m_step
@@ -287,8 +290,8 @@ def _transform_outputs(
     lanes = vector_lanes(y)
     plane = plan.out_height * plan.out_width
     per_image = plan.tile_rows * plan.tile_columns
-    padded = _ceil(plan.outputs, 2 * lanes) * 2 * lanes
-    for block in range(2 * first_pair, min(2 * last_pair, _ceil(plan.outputs, lanes))):
+    padded = ceil_divide(plan.outputs, 2 * lanes) * 2 * lanes
+    for block in range(2 * first_pair, min(2 * last_pair, ceil_divide(plan.outputs, lanes))):
         channels = min(lanes, plan.outputs - block * lanes)
         source = products_at + block * plan.chunk * lanes
         bias_at = group * padded + block * lanes
@@ -449,29 +452,41 @@ def convolution(
     y = empty((x.shape[0], outputs, *size), x.dtype)
     if y.size == 0:
         return y
-    lanes = lanes_of(x.dtype)
-    plan, tasks = plan_for(x.shape, x.dtype, m, groups, outputs // groups, before, size)
+    plan, numbers, tasks = plan_for(
+        x.shape, x.dtype, m, groups, outputs // groups, before, size, get_num_threads()
+    )
     v, products = (empty(tasks * (m + 2) ** 2 * step, x.dtype) for step in (plan.v_step, plan.m_step))
-    vectors = np.zeros((groups, -(-plan.outputs // (2 * lanes)) * 2 * lanes), x.dtype)
+    vectors = np.zeros((groups, -(-plan.outputs // (2 * lanes_of(x.dtype))) * 2 * lanes_of(x.dtype)), x.dtype)
     if bias is not None:
         vectors[:, : plan.outputs] = bias.reshape(groups, plan.outputs)
     bounds = x.dtype.type(low), x.dtype.type(high)
-    numbers = np.array(plan, np.int64)
     convolve(tasks, numbers, x.reshape(-1), u, vectors.reshape(-1), *bounds, v, products, y.reshape(-1))
     return y
 
 
+@lru_cache(maxsize=4096)
 def plan_for(
-    shape: Sequence[int], dtype: Any, m: int, groups: int, outputs: int, before: Pair, size: Pair
-) -> tuple[Plan, int]:
-    """Return the plan for an input (N, C, H, W) and `outputs` channels per group, and its number of tasks."""
-    batch, channels, height, width = shape[0], shape[1] // groups, *shape[2:]
+    shape: Shape4,
+    dtype: np.dtype[Any],
+    m: int,
+    groups: int,
+    outputs: int,
+    before: Pair,
+    size: Pair,
+    threads: int,
+) -> tuple[Plan, Array, int]:
+    """Return the plan for an input (N, C, H, W) and `outputs` channels per group, and its number of tasks.
+
+    Between them stands the plan as kernels take it.
+    """
+    batch, channels, height, width = shape[0], shape[1] // groups, shape[2], shape[3]
     lanes = lanes_of(dtype)
     tile_rows, tile_columns = -(-size[0] // m), -(-size[1] // m)
     tiles = batch * tile_rows * tile_columns
     blocks, pairs = -(-channels // lanes), -(-outputs // (2 * lanes))
-    per_tile = (m + 2) ** 2 * (blocks + 2 * pairs) * lanes * np.dtype(dtype).itemsize
-    tasks = min(tasks_for(tiles * (m + 2) ** 2 * channels * 2 * pairs), max(1, MOST_SCRATCH // per_tile))
+    per_tile = (m + 2) ** 2 * (blocks + 2 * pairs) * lanes * dtype.itemsize
+    work = tiles * (m + 2) ** 2 * channels * 2 * pairs
+    tasks = max(1, min(threads, work // SMALLEST_TASK, MOST_SCRATCH // per_tile))
     most = max(1, min(max(SMALLEST_CHUNK, CHUNK_BYTES // per_tile), MOST_SCRATCH // (tasks * per_tile)))
     parts = min(tasks, pairs) if tiles < FEW_TILES * tasks else 1
     chunks = -(-tiles // most)
@@ -483,7 +498,7 @@ def plan_for(
         *(tile_rows, tile_columns, tiles, chunks, parts, chunk),
         *((blocks * chunk + 1) * lanes, (2 * pairs * chunk + 1) * lanes, _u_step(channels, outputs, lanes)),
     )
-    return plan, tasks
+    return plan, np.array(plan, np.int64), tasks
 
 
 # --- the versions and the choice between them
@@ -531,12 +546,13 @@ def _announce(m: int) -> None:
 
     announce_version(
         *(name, idea, pack, run),
-        fits=_fits,
+        fits=lambda weight_shape, input_shape, window, groups: has_winograd(window),
         pays=lambda weight_shape, input_shape, window, groups: (
-            _fills_vectors(weight_shape, groups) and best_tile(window.output_size(input_shape[2:])) == m
+            fills_vectors(weight_shape[0], input_shape[1], groups)
+            and best_tile(window.output_size(input_shape[2:])) == m
         ),
         pays_cold=lambda weight_shape, input_shape, window, groups: (
-            _fills_vectors(weight_shape, groups)
+            fills_vectors(weight_shape[0], input_shape[1], groups)
             and best_tile_cold(input_shape[0], window.output_size(input_shape[2:])) == m
         ),
         default_types=DEFAULT_TYPES,
@@ -547,11 +563,11 @@ def _announce(m: int) -> None:
         idea,
         backend="cpu",
         fits=lambda grad_output, weight, input_shape, window, groups: (
-            grad_output.dtype in TYPES and _fits(weight.shape, input_shape, window, groups)
+            grad_output.dtype in TYPES and has_winograd(window)
         ),
         pays=lambda grad_output, weight, input_shape, window, groups: (
             grad_output.dtype in DEFAULT_TYPES
-            and _fills_vectors(weight.shape, groups)
+            and fills_vectors(weight.shape[0], input_shape[1], groups)
             and best_tile_cold(input_shape[0], (input_shape[2], input_shape[3])) == m
         ),
     )(backward_input)
@@ -565,12 +581,14 @@ FEWEST_CHANNELS = 16
 FEWEST_COLD = 256
 
 
-def _fits(weight_shape: Sequence[int], input_shape: Sequence[int], window: Window, groups: int) -> bool:
+def has_winograd(window: Window) -> bool:
+    """Whether the window is one that Winograd's algorithm is written for here."""
     return window.kernel == (TAPS, TAPS) and window.stride == window.dilation == (1, 1)
 
 
-def _fills_vectors(weight_shape: Sequence[int], groups: int) -> bool:
-    return min(weight_shape[0] // groups, weight_shape[1]) >= FEWEST_CHANNELS
+def fills_vectors(outputs: int, channels: int, groups: int) -> bool:
+    """Whether there are enough output and input channels for the default."""
+    return min(outputs, channels) // groups >= FEWEST_CHANNELS
 
 
 def best_tile(size: Pair) -> int:

@@ -20,7 +20,7 @@ neural networks", ACM TOMS 46 (2020), for the construction and for how the point
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -247,9 +247,19 @@ def _join(narrow: VectorBuilder, pieces: Sequence[Any]) -> Any:
 
 def make_transform_input(m: int) -> Any:
     """Return the intrinsic that transforms one tile of the input, B^T d B, for F(m x m, 3 x 3)."""
+    return _make_transform_tile(m, m + TAPS - 1, _transform_data)
+
+
+def make_transform_gradient(m: int) -> Any:
+    """Return the intrinsic that transforms one tile of dy, G g G^T, for F(3 x 3, m x m): dy is the filter."""
+    return _make_transform_tile(m, m, _transform_filter)
+
+
+def _make_transform_tile(m: int, width: int, transform: Callable[..., list[Any]]) -> Any:
+    """Return the intrinsic that transforms width x width numbers to (m + 2) x (m + 2)."""
     size = m + TAPS - 1
 
-    def transform_input(
+    def transform_tile(
         typing_context: Any,
         x: Any,
         at: Any,
@@ -263,7 +273,7 @@ def make_transform_input(m: int) -> Any:
         v_at: Any,
         position_step: Any,
     ) -> Any:
-        """v[v_at + position * position_step + lane] = (B^T d B)[position] of the lane's channel.
+        """v[v_at + position * position_step + lane] = the transform at that position, of the lane's channel.
 
         at: of the tile's first element in x, which may lie outside; of the tile only rows in [top, bottom)
         and columns whose bit is set in `visible` are read, the others are zero. Lanes beyond `channels`
@@ -273,35 +283,35 @@ def make_transform_input(m: int) -> Any:
         def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             x, at, channels, channel_step, row_step, top, bottom, visible, v, v_at, position_step = arguments
             simd = VectorBuilder(context, builder, signature.args[0])
-            narrow = VectorBuilder(context, builder, signature.args[0], _piece(simd, size))
+            narrow = VectorBuilder(context, builder, signature.args[0], _piece(simd, width))
             addresses = _lane_addresses(simd, simd.address(signature.args[0], x, at), channels, channel_step)
             target = simd.address(signature.args[8], v, v_at)
-            square = _Square(simd, size, size)
+            square = _Square(simd, width, size)
 
             def along_row(i: Any, carried: Any) -> list[Any]:
                 inside = builder.and_(builder.icmp_signed(">=", i, top), builder.icmp_signed("<", i, bottom))
                 mask = builder.select(inside, visible, INDEX(0))
                 places = [simd.after(channel, builder.mul(i, row_step)) for channel in addresses]
-                d = _load_row(simd, narrow, places, mask, size)
-                for j, vector in enumerate(_transform_data(simd, m, d)):
+                d = _load_row(simd, narrow, places, mask, width)
+                for j, vector in enumerate(transform(simd, m, d)):
                     square.put(i, j, vector)
                 return []
 
             def along_column(j: Any, carried: Any) -> list[Any]:
-                d = [square.get(i, j) for i in range(size)]
-                for i, vector in enumerate(_transform_data(simd, m, d)):
+                d = [square.get(i, j) for i in range(width)]
+                for i, vector in enumerate(transform(simd, m, d)):
                     position = builder.add(INDEX(i * size), j)
                     simd.store(vector, simd.after(target, builder.mul(position, position_step)))
                 return []
 
-            simd.loop(INDEX(size), [], along_row)
+            simd.loop(INDEX(width), [], along_row)
             simd.loop(INDEX(size), [], along_column)
             return context.get_dummy_value()
 
         index = types.intp
         return types.void(x, *[index] * 7, v, index, index), emit
 
-    return intrinsic(transform_input)
+    return intrinsic(transform_tile)
 
 
 def make_transform_output(m: int) -> Any:
@@ -426,3 +436,46 @@ def make_transform_filter(m: int) -> Any:
         return types.void(weight, index, index, index, types.boolean, u, index, index), emit
 
     return intrinsic(transform_filter)
+
+
+def make_transform_sums(m: int) -> Any:
+    """Return the intrinsic that makes filters' gradients, A^T Z A, for F(3 x 3, m x m)."""
+    size = m + TAPS - 1
+
+    def transform_sums(
+        typing_context: Any,
+        sums: Any,
+        at: Any,
+        position_step: Any,
+        gradient: Any,
+        gradient_at: Any,
+        filters: Any,
+    ) -> Any:
+        """gradient = A^T Z A for `filters` filters of 3 x 3, one behind the other, at most one per lane.
+
+        Z[position] of the lane's filter stands at sums[at + position * position_step + lane].
+        """
+
+        def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            kinds = signature.args
+            sums, at, position_step, gradient, gradient_at, filters = arguments
+            simd = VectorBuilder(context, builder, kinds[0])
+            narrow = VectorBuilder(context, builder, kinds[0], _piece(simd, TAPS * TAPS))
+            source, target = simd.address(kinds[0], sums, at), simd.address(kinds[3], gradient, gradient_at)
+            columns = []
+            for j in range(size):
+                places = [builder.mul(position_step, INDEX(i * size + j)) for i in range(size)]
+                column = [simd.load(simd.after(source, place)) for place in places]
+                columns.append(_transform_products(simd, m, column, TAPS))
+            taps = []
+            for i in range(TAPS):
+                taps += _transform_products(simd, m, [column[i] for column in columns], TAPS)
+            taps += [simd.constant(0.0)] * (-len(taps) % narrow.lanes)
+            places = [simd.after(target, lane * TAPS * TAPS) for lane in range(simd.lanes)]
+            _store_row(simd, narrow, taps, places, filters, INDEX(TAPS * TAPS), ir.IntType(1)(0))
+            return context.get_dummy_value()
+
+        index = types.intp
+        return types.void(sums, index, index, gradient, index, index), emit
+
+    return intrinsic(transform_sums)

@@ -11,9 +11,11 @@ import kernels
 from kernels import Window, registry
 from kernels.conv2d import (
     conv2d_backward_input,
+    conv2d_backward_weight,
     conv2d_forward,
     conv2d_forward_prepared,
     conv2d_prepare_weight,
+    cpu_winograd_weight,
 )
 from kernels.conv2d.cpu_winograd import best_tile, best_tile_cold, plan_for
 from kernels.conv2d.cpu_winograd_transforms import data_matrix, filter_matrix, output_matrix
@@ -41,6 +43,11 @@ def backward(
 ) -> np.ndarray:
     with kernels.use(backend="cpu", conv2d_backward_input=f"winograd_{m}x{m}"):
         return conv2d_backward_input(dy, weight, shape, window, 1)
+
+
+def backward_weight(dy: np.ndarray, x: np.ndarray, window: Window, groups: int = 1) -> np.ndarray:
+    with kernels.use(backend="cpu", conv2d_backward_weight="winograd_4x4"):
+        return conv2d_backward_weight(dy, x, window, groups)
 
 
 def truth(x: np.ndarray, weight: np.ndarray, window: Window, groups: int = 1) -> np.ndarray:
@@ -82,6 +89,19 @@ def test_stated_error_bound(m: int, channels: int, dtype: type) -> None:
         assert relative_error(forward(m, values, weight, Window.of(3, 1, 1)), want) <= bound
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("batch", "size"), [(1, (3, 5)), (3, (13, 18)), (8, (40, 33))])
+def test_stated_error_bound_of_the_weight_gradient(batch: int, size: tuple[int, int], dtype: type) -> None:
+    """2 sqrt(N OH OW) eps max |dw|."""
+    draw, window = Draw(batch, dtype), Window.of(3, 1, 1)
+    x, dy = draw.normal(batch, 19, *size), draw.normal(batch, 34, *size)
+    bound = 2 * np.sqrt(batch * size[0] * size[1]) * np.finfo(dtype).eps
+    for values in (x, np.maximum(x, 0)):
+        with kernels.use(backend="reference", conv2d_backward_weight="im2col"):
+            want = conv2d_backward_weight(dy.astype(np.float64), values.astype(np.float64), window, 1)
+        assert relative_error(backward_weight(dy, values, window), want) <= bound
+
+
 @pytest.mark.parametrize("padding", [0, ((0, 2), (3, 1)), ((5, 0), (0, 4))])
 @pytest.mark.parametrize("m", TILES)
 def test_any_padding(m: int, padding: object) -> None:
@@ -93,6 +113,9 @@ def test_any_padding(m: int, padding: object) -> None:
     with kernels.use(backend="reference", conv2d_backward_input="im2col"):
         want = conv2d_backward_input(dy, weight, x.shape, window, 1)
     assert relative_error(backward(m, dy, weight, x.shape, window), want) < 1e-13
+    with kernels.use(backend="reference", conv2d_backward_weight="im2col"):
+        want = conv2d_backward_weight(dy, x, window, 1)
+    assert relative_error(backward_weight(dy, x, window), want) < 1e-13
 
 
 @pytest.mark.parametrize(
@@ -111,13 +134,33 @@ def test_bits_do_not_depend_on_the_number_of_tasks(
     for number in (1, 2, 3):
         kernels.set_num_threads(number)
         results.append((forward(m, x, weight, window), backward(m, dy, weight, x.shape, window)))
-        plan, tasks = plan_for(x.shape, x.dtype, m, 1, outputs, (1, 1), size)
+        plan, _, tasks = plan_for(x.shape, x.dtype, m, 1, outputs, (1, 1), size, number)
         assert tasks == number
         splits.add((plan.chunks, plan.parts))
     assert len(splits) > 1
     for y, dx in results[1:]:
         assert np.array_equal(y, results[0][0])
         assert np.array_equal(dx, results[0][1])
+
+
+def test_bits_of_the_weight_gradient_depend_on_nothing(
+    monkeypatch: pytest.MonkeyPatch, threads: None
+) -> None:
+    """Neither on the number of tasks nor on the slices of Z and the chunks of tiles."""
+    draw, window = Draw(8, np.float32), Window.of(3, 1, 1)
+    x, dy = draw.normal(2, 20, 22, 21), draw.normal(2, 70, 22, 21)
+    results = []
+    for slice_bytes, chunk_bytes in ((2**22, 2**23), (2**18, 2**19)):
+        monkeypatch.setattr(cpu_winograd_weight, "SLICE_BYTES", slice_bytes)
+        monkeypatch.setattr(cpu_winograd_weight, "CHUNK_BYTES", chunk_bytes)
+        cpu_winograd_weight.plan_for.cache_clear()
+        plan, _, outputs = cpu_winograd_weight.plan_for(x.shape, x.dtype, 1, dy.shape, (1, 1))
+        assert (plan.chunks > 1) == (outputs < 70) == (slice_bytes < 2**22)
+        for number in (1, 2, 3):
+            kernels.set_num_threads(number)
+            results.append(backward_weight(dy, x, window))
+    cpu_winograd_weight.plan_for.cache_clear()
+    assert all(np.array_equal(result, results[0]) for result in results)
 
 
 @pytest.mark.parametrize("m", TILES)
@@ -145,16 +188,25 @@ def test_prepared_for_one_size_runs_on_another(activation: str | None) -> None:
 
 @pytest.mark.parametrize("number", [1, 2, 16])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_scratch_is_bounded(number: int, dtype: type, threads: None) -> None:
+def test_scratch_is_bounded(number: int, dtype: type) -> None:
     """V and M of all tasks stay under 16 MiB, whatever the layer."""
-    kernels.set_num_threads(number)
     for m in TILES:
         for batch, channels, size in ((1, 2048, 64), (64, 512, 14), (8, 64, 224), (1, 3, 600)):
-            plan, tasks = plan_for(
-                (batch, channels, size, size), np.dtype(dtype), m, 1, channels, (1, 1), (size, size)
+            shape = (batch, channels, size, size)
+                plan, _, tasks = plan_for(
+                shape, np.dtype(dtype), m, 1, channels, (1, 1), shape[2:], number
             )
             scratch = tasks * (m + 2) ** 2 * (plan.v_step + plan.m_step) * np.dtype(dtype).itemsize
             assert scratch < 16 * 2**20
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_scratch_of_the_weight_gradient_is_bounded(dtype: type) -> None:
+    for batch, channels, size in ((1, 2048, 64), (64, 512, 14), (8, 64, 224), (1, 3, 600)):
+        shape = (batch, channels, size, size)
+        plan, _, _ = cpu_winograd_weight.plan_for(shape, np.dtype(dtype), 1, shape, (1, 1))
+        steps = plan.v_step + plan.m_step + plan.u_step
+        assert 36 * steps * np.dtype(dtype).itemsize < 16 * 2**20
 
 
 def test_the_tile_with_fewer_multiplications_is_chosen() -> None:
@@ -183,6 +235,7 @@ def test_default(dtype: type, channels: int, window: Window, chosen: bool) -> No
         registry.choose(conv2d_prepare_weight, weight, x.shape, window, 1).name,
         registry.choose(conv2d_forward, x, weight, None, window, 1).name,
         registry.choose(conv2d_backward_input, dy, weight, x.shape, window, 1).name,
+        registry.choose(conv2d_backward_weight, dy, x, window, 1).name,
     }
     assert (
         all(name.startswith("winograd") for name in names)
