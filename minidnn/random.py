@@ -17,7 +17,7 @@ from kernels.array import check_integer
 def manual_seed(seed: int) -> None:
     """Restart the generator from `seed` (in [0, 2^64)): what follows is then reproducible."""
     fresh = np.random.Philox(check_integer("seed", seed, minimum=0, bits=64))
-    generator().bitgenerator().state = fresh.state
+    generator().bit_generator.state = fresh.state
 
 
 @cache
@@ -36,7 +36,7 @@ def next_seed() -> int:
 
 def get_state() -> dict[str, Any]:
     """Return the generator's state as nested dictionaries of integers and lists (JSON can hold it)."""
-    state: dict[str, Any] = _plain(generator().bitgenerator().state)
+    state: dict[str, Any] = _plain(generator().bit_generator.state)
     return state
 
 
@@ -45,7 +45,7 @@ def set_state(state: dict[str, Any]) -> None:
     try:
         arrays = {name: np.array(values, np.uint64) for name, values in state["state"].items()}
         buffer = np.array(state["buffer"], np.uint64)
-        generator().bitgenerator().state = {**state, "state": arrays, "buffer": buffer}
+        generator().bit_generator.state = {**state, "state": arrays, "buffer": buffer}
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ValueError(f"state is not a random state of this generator: {error}") from None
 
