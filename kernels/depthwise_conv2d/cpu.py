@@ -6,16 +6,30 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numba import types
+from numba.extending import intrinsic
 
 from kernels.array import FLOATING, Array
 from kernels.compilation import compiled, contiguous, parallel, tasks_for
+from kernels.conv2d.cpu_backward import conv2d_backward_bias_planes
 from kernels.depthwise_conv2d import (
+    depthwise_conv2d_backward_bias,
     depthwise_conv2d_backward_input,
+    depthwise_conv2d_backward_weight,
     depthwise_conv2d_forward,
 )
 from kernels.memory import empty
-from kernels.phases import add_band, backward_layout, forward_layout, layout_of, load_band, store_band
+from kernels.phases import (
+    add_band,
+    backward_layout,
+    band_rows,
+    forward_layout,
+    layout_of,
+    load_band,
+    store_band,
+)
 from kernels.registry import implements
+from kernels.simd import INDEX, VectorBuilder, vector_lanes
 from kernels.window import Window
 
 
@@ -97,3 +111,168 @@ def _convolve_bands(
                 weights[k] = weight[channel * weights.size + numbers[layout.taps + k]]
             add_band(layout, numbers, band, source, weights, starts[channel], target)
             store_band(layout, band, target, y, plane)
+
+
+# ---- the gradients of weight and bias
+
+# Taps whose sums are kept in registers together.
+TAPS = 9
+
+
+@implements(
+    depthwise_conv2d_backward_weight,
+    "phases",
+    "the sums of nine taps in registers, over planes sorted by the stride",
+    fits=_floating,
+)
+def depthwise_conv2d_backward_weight_phases(grad_output: Array, x: Array, window: Window) -> Array:
+    """A channel belongs to one task, which adds up its samples in order."""
+    outputs = grad_output.shape[1]
+    layout = forward_layout(window, x.shape[2:], outputs // x.shape[1], x.itemsize)
+    grad_weight = empty((outputs, 1, *window.kernel), x.dtype)
+    _correlate(
+        min(tasks_for(x.size), x.shape[1]),
+        layout,
+        contiguous(grad_output).ravel(),
+        contiguous(x).ravel(),
+        x.shape[0],
+        grad_weight.ravel(),
+    )
+    return grad_weight
+
+
+@parallel
+def _correlate(
+    task: int, tasks: int, numbers: Any, grad_output: Any, x: Any, batch: int, grad_weight: Any
+) -> None:
+    """grad_weight[tap] = sum of grad_output * (x seen by the tap), channel by channel."""
+    layout = layout_of(numbers)
+    channels = grad_weight.size // (layout.targets * layout.count)
+    source = np.zeros(layout.source_size, x.dtype)
+    # A tap's sum in each lane of a vector; the last group of taps is padded.
+    sums = np.empty(layout.targets * (layout.count + TAPS) * vector_lanes(x), x.dtype)
+    for c in range(channels * task // tasks, channels * (task + 1) // tasks):
+        sums[:] = 0
+        for n in range(batch):
+            _correlate_plane(numbers, n * channels + c, grad_output, x, source, sums)
+        _add_lanes(sums, layout.targets, layout.count, grad_weight, c * layout.targets * layout.count)
+
+
+@compiled(borrowing=True)
+def _correlate_plane(numbers: Any, group: int, grad_output: Any, x: Any, source: Any, sums: Any) -> None:
+    """Add a plane's products to the sums of its M outputs."""
+    layout = layout_of(numbers)
+    width, lanes = layout.columns.target, vector_lanes(x)
+    for band in range(layout.bands):
+        load_band(layout, numbers, band, x, group, source, x.dtype.type(0))
+        for m in range(layout.targets):
+            plane = group * layout.targets + m
+            first = (plane * layout.rows.target + band * layout.band) * width
+            for k in range(0, layout.count, TAPS):
+                at = (m * (layout.count + TAPS) + k) * lanes
+                _add_products(
+                    sums,
+                    at,
+                    grad_output,
+                    first,
+                    width,
+                    band_rows(layout, band),
+                    source,
+                    layout.pitch,
+                    numbers,
+                    layout.offsets + k,
+                    min(TAPS, layout.count - k),
+                )
+
+
+@compiled(borrowing=True)
+def _add_lanes(sums: Any, targets: int, count: int, grad_weight: Any, at: int) -> None:
+    """Write the sums over the lanes."""
+    lanes = vector_lanes(sums)
+    for m in range(targets):
+        for k in range(count):
+            total = sums.dtype.type(0)
+            for lane in range(lanes):
+                total += sums[(m * (count + TAPS) + k) * lanes + lane]
+            grad_weight[at + m * count + k] = total
+
+
+@intrinsic
+def _add_products(
+    typing_context: Any,
+    sums: Any,
+    sums_at: Any,
+    grad_output: Any,
+    grad_at: Any,
+    width: Any,
+    rows: Any,
+    source: Any,
+    pitch: Any,
+    offsets: Any,
+    offsets_at: Any,
+    count: Any,
+) -> Any:
+    """Add, for TAPS taps, the products of rows of grad_output with what the tap sees of the source.
+
+    sums: TAPS vectors from sums_at on. grad_output: `rows` rows of `width` elements from grad_at on.
+    source: rows `pitch` elements apart. offsets: of the taps, `count` (at most TAPS) from offsets_at on; for
+    missing ones the last is repeated.
+    """
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        sums, sums_at, grad_output, grad_at, width, rows, source, pitch = arguments[:8]
+        offsets, offsets_at, count = arguments[8:]
+        kinds = signature.args
+        simd = VectorBuilder(context, builder, kinds[0])
+        sums_first = simd.address(kinds[0], sums, sums_at)
+        grad_first = simd.address(kinds[2], grad_output, grad_at)
+        source_first = simd.address(kinds[6], source, INDEX(0))
+        offsets_first = simd.address(kinds[8], offsets, offsets_at)
+        elements = []
+        for k in range(TAPS):
+            exists = builder.icmp_signed("<", INDEX(k), count)
+            number = builder.select(exists, INDEX(k), builder.sub(count, INDEX(1)))
+            elements.append(simd.after(source_first, builder.load(simd.after(offsets_first, number))))
+        vectors = builder.sdiv(builder.add(width, INDEX(simd.lanes - 1)), INDEX(simd.lanes))
+        zeros = simd.constant(0.0)
+
+        def row(u: Any, totals: Any) -> list[Any]:
+            grad_row, source_row = builder.mul(u, width), builder.mul(u, pitch)
+
+            def vector(i: Any, totals: Any) -> list[Any]:
+                column = builder.mul(i, INDEX(simd.lanes))
+                left = builder.sub(width, column)
+                gradient = simd.load_partial(
+                    simd.after(grad_first, builder.add(grad_row, column)), left, zeros
+                )
+                # Beyond the row's end nothing may be read: 0 times an infinity there would be NaN.
+                position = builder.add(source_row, column)
+                return [
+                    simd.multiply_add(
+                        gradient, simd.load_partial(simd.after(address, position), left, zeros), total
+                    )
+                    for address, total in zip(elements, totals, strict=True)
+                ]
+
+            return simd.loop(vectors, totals, vector)
+
+        places = [simd.after(sums_first, k * simd.lanes) for k in range(TAPS)]
+        totals = simd.loop(rows, [simd.load(place) for place in places], row)
+        for place, total in zip(places, totals, strict=True):
+            simd.store(total, place)
+        return context.get_dummy_value()
+
+    index = types.intp
+    return types.void(
+        sums, index, grad_output, index, index, index, source, index, offsets, index, index
+    ), emit
+
+
+# The bias does not know of groups.
+implements(
+    depthwise_conv2d_backward_bias,
+    "planes",
+    "sums of planes over vectors, channels over all threads",
+    fits=_floating,
+    backend="cpu",
+)(conv2d_backward_bias_planes)
