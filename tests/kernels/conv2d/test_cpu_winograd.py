@@ -193,9 +193,7 @@ def test_scratch_is_bounded(number: int, dtype: type) -> None:
     for m in TILES:
         for batch, channels, size in ((1, 2048, 64), (64, 512, 14), (8, 64, 224), (1, 3, 600)):
             shape = (batch, channels, size, size)
-                plan, _, tasks = plan_for(
-                shape, np.dtype(dtype), m, 1, channels, (1, 1), shape[2:], number
-            )
+            plan, _, tasks = plan_for(shape, np.dtype(dtype), m, 1, channels, (1, 1), shape[2:], number)
             scratch = tasks * (m + 2) ** 2 * (plan.v_step + plan.m_step) * np.dtype(dtype).itemsize
             assert scratch < 16 * 2**20
 
