@@ -42,6 +42,7 @@ from kernels.simd import (
     copy_partial_even,
     copy_vector,
     fill_vector,
+    store_interleaved,
     store_partial,
     vector_lanes,
 )
@@ -511,8 +512,17 @@ def store_band(layout: Layout, band: int, buffer: Any, y: Any, plane: int) -> No
                 below - above,
                 columns.target,
             )
+        elif columns.target_stride == 2:
+            # Column 0 is of the phase of the padding before it, column 1 of the other one.
+            step, swapped = layout.target_size, columns.target_before % 2
+            even = at + columns.target_before // 2 + swapped * step
+            odd = at + (columns.target_before + 1) // 2 + (1 - swapped) * step
+            _interleave_two(
+                buffer, even, odd, layout.pitch, y, start, row_step, below - above, columns.target
+            )
         else:
-            _interleave_rows(layout, buffer, at, y, start, row_step, below - above)
+            step = layout.target_size
+            _interleave(buffer, at, step, layout.pitch, columns, y, start, row_step, below - above)
 
 
 @compiled(borrowing=True)
@@ -531,16 +541,35 @@ def store_rows(
 
 
 @compiled(borrowing=True)
-def _interleave_rows(
-    layout: Layout, buffer: Any, at: int, y: Any, start: int, row_step: int, rows: int
+def _interleave_two(
+    buffer: Any, even: int, odd: int, pitch: int, y: Any, start: int, row_step: int, rows: int, count: int
 ) -> None:
-    """Write rows of y from the horizontal phases, whose buffers follow each other."""
-    columns = layout.columns
+    """Write rows of y from two phases: even columns from buffer[even:], odd ones from buffer[odd:]."""
+    pair = 2 * vector_lanes(y)
     for u in range(rows):
-        target, source = start + u * row_step, at + u * layout.pitch
+        target, shift = start + u * row_step, u * pitch
+        for i in range(0, count, pair):
+            store_interleaved(y, target + i, buffer, even + shift + i // 2, odd + shift + i // 2, count - i)
+
+
+@compiled(borrowing=True)
+def _interleave(
+    buffer: Any,
+    at: int,
+    phase_step: int,
+    pitch: int,
+    columns: Axis,
+    y: Any,
+    start: int,
+    row_step: int,
+    rows: int,
+) -> None:
+    """Write rows of y from the horizontal phases, whose buffers lie `phase_step` apart."""
+    for u in range(rows):
+        target, source = start + u * row_step, at + u * pitch
         for r in range(columns.target_stride):
             left = _steps_to(0, r - columns.target_before, columns.target_stride)
             right = _steps_to(columns.target, r - columns.target_before, columns.target_stride)
             for i in range(left, right):
                 column = i * columns.target_stride + r - columns.target_before
-                y[target + column] = buffer[source + r * layout.target_size + i]
+                y[target + column] = buffer[source + r * phase_step + i]

@@ -305,3 +305,26 @@ def store_partial(
         return context.get_dummy_value()
 
     return types.void(target, types.intp, source, types.intp, types.intp), emit
+
+
+@intrinsic
+def store_interleaved(
+    typing_context: Any, target: Any, target_at: Any, source: Any, even: Any, odd: Any, count: Any
+) -> Any:
+    """store_interleaved(target, i, source, j, k, count): the first `count` of the elements source[j],
+    source[k], source[j + 1], source[k + 1] and so on, at most two vectors, to target[i:]; two whole vectors
+    are read.
+    """
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        target, target_at, source, even, odd, count = arguments
+        simd = VectorBuilder(context, builder, signature.args[0])
+        vectors = [simd.load(simd.address(signature.args[2], source, at)) for at in (even, odd)]
+        place = simd.address(signature.args[0], target, target_at)
+        for start in (0, simd.lanes):
+            order = [start // 2 + i // 2 + i % 2 * simd.lanes for i in range(simd.lanes)]
+            left = builder.sub(count, INDEX(start))
+            simd.store_partial(simd.shuffle(*vectors, order), simd.after(place, start), left)
+        return context.get_dummy_value()
+
+    return types.void(target, types.intp, source, types.intp, types.intp, types.intp), emit
