@@ -303,6 +303,13 @@ def distribute(
         done += length
 
 
+@compiled
+def share(columns: int, lanes: int, part: int, parts: int) -> int:
+    """The first column of a part: as many columns for each as whole vectors allow."""
+    vectors = (columns + lanes - 1) // lanes
+    return min(columns, vectors * part // parts * lanes)
+
+
 # ---- the kernel ------------------------------------------------------------------------------------
 
 
@@ -324,12 +331,12 @@ def convolve(
 ) -> None:
     """y = f(W X + b) for x (N, G C, H, W) and y (N, G O, OH, OW), both flat.
 
-    The tasks form a grid: `across` of them share the panels, the others the rows of W.
+    The tasks form a grid: `across` of them share the columns, the others the rows of W.
 
     Args:
         task: which of the tasks.
         tasks: how many.
-        across: into how many parts the panels are cut; divides `tasks`.
+        across: into how many parts the columns are cut; divides `tasks`.
         in_place: whether X is x itself (1x1, no stride, no padding), whose rows need no gathering.
         x: the input.
         packed: W as `pack` leaves it.
@@ -352,11 +359,13 @@ def convolve(
     depth = channels * kernel[0] * kernel[1]
     parts = (depth + BLOCK_DEPTH - 1) // BLOCK_DEPTH
     group_blocks = (outputs + ROWS - 1) // ROWS
-    blocks, panels = groups * group_blocks, (batch * positions + width - 1) // width
+    blocks, columns_in_all = groups * group_blocks, batch * positions
 
     down = tasks // across
     first_block, last_block = blocks * (task // across) // down, blocks * (task // across + 1) // down
-    first_panel, last_panel = panels * (task % across) // across, panels * (task % across + 1) // across
+    first_column = share(columns_in_all, lanes, task % across, across)
+    end_column = share(columns_in_all, lanes, task % across + 1, across)
+    panels = (end_column - first_column + width - 1) // width
 
     chunks = np.empty(PANELS, np.intp)
     targets = np.empty((PANELS, width), np.intp)
@@ -369,15 +378,14 @@ def convolve(
     spread = np.empty(STRIP_ROWS * (width + lanes), x.dtype)
     no_bound = x.dtype.type(np.inf)
 
-    rounds = (last_panel - first_panel + PANELS - 1) // PANELS
+    rounds = (panels + PANELS - 1) // PANELS
     for turn in range(rounds):
-        start = first_panel + (last_panel - first_panel) * turn // rounds
-        end = first_panel + (last_panel - first_panel) * (turn + 1) // rounds
+        start, end = panels * turn // rounds, panels * (turn + 1) // rounds
         for number in range(start, end):
             s = number - start
-            first = number * width
+            first = first_column + number * width
             chunks[s] = plan_panel(
-                *(first, min(width, batch * positions - first), lanes, image, size, out_size[1], positions),
+                *(first, min(width, end_column - first), lanes, image, size, out_size[1], positions),
                 *(kernel, stride, padding, dilation, targets[s]),
                 *(row_offsets[s], row_masks[s], column_offsets[s], column_masks[s]),
             )
@@ -391,8 +399,8 @@ def convolve(
                 upper = high if last_part else no_bound
                 for number in range(start, end):
                     s = number - start
-                    first = number * width
-                    columns = min(width, batch * positions - first)
+                    first = first_column + number * width
+                    columns = min(width, end_column - first)
                     n = first // positions
                     position = first - n * positions
                     together = position + columns <= positions
