@@ -9,59 +9,41 @@ the same time can give one kernel's file another kernel's name.
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import hashlib
 import os
 import pickle
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import CodeType, FunctionType
 from typing import Any
 
+import llvmlite
 import numba
+import numpy as np
 from numba.core import compiler, config, serialize
 from numba.core.caching import _Cache
 
+from kernels.cache_folder import cache_folder
 
-def cache_folder() -> Path | None:
-    """Return where compiled kernels are kept: $MINIDNN_CACHE_DIR, or the user's cache folder.
-
-    None where nothing can be written; kernels are then compiled anew by every process.
-    """
-    return _writable_folder(os.environ.get("MINIDNN_CACHE_DIR"), os.environ.get("XDG_CACHE_HOME"))
-
-
-@functools.cache
-def _writable_folder(own: str | None, shared: str | None) -> Path | None:
-    folder = Path(own) if own else Path(shared or Path.home() / ".cache") / "minidnn"
-    temporary = Path(tempfile.gettempdir()) / f"minidnn-{os.getuid() if hasattr(os, 'getuid') else 0}"
-    for candidate in (folder, temporary):
-        try:
-            candidate.mkdir(mode=0o700, parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=candidate).close()
-        except OSError:
-            continue
-        if _is_ours(candidate):
-            return candidate
-    return None
-
-
-def _is_ours(folder: Path) -> bool:
-    """Whether nobody else can have put files there: code is loaded from this folder."""
-    return not hasattr(os, "getuid") or folder.stat().st_uid == os.getuid()
+VERSIONS = numba.__version__, llvmlite.__version__, np.__version__, sys.version
+DIGEST_SIZE = hashlib.sha256().digest_size
 
 
 class _Store(_Cache):  # type: ignore[misc]
     """What Numba asks before it compiles `function`, and tells after; one file per signature.
 
     A file's name is the hash of all that it depends on, and it appears whole or not at all: processes that
-    compile the same kernel at the same time write the same file.
+    compile the same kernel at the same time write the same file. It begins with the hash of its content; one
+    that was damaged is not read but written again.
     """
 
-    def __init__(self, function: Callable[..., Any], role: str) -> None:
+    def __init__(self, function: Callable[..., Any], options: Mapping[str, Any]) -> None:
         self._function = function
-        self._role = role
+        self._options = options
         self._enabled = True
 
     @property
@@ -81,25 +63,17 @@ class _Store(_Cache):  # type: ignore[misc]
         """Return the kept compilation, or None."""
         target_context.refresh()
         path = self._path(signature, target_context.codegen())
-        if path is None:
+        content = None if path is None else _read(path)
+        if content is None:
             return None
-        try:
-            payload = pickle.loads(path.read_bytes())
-        except (OSError, EOFError, pickle.UnpicklingError):
-            return None
-        return compiler.CompileResult._rebuild(target_context, *payload)
+        return compiler.CompileResult._rebuild(target_context, *pickle.loads(content))
 
     def save_overload(self, signature: Any, result: Any) -> None:
-        """Keep a compilation; a full or read-only disk only costs the next process its time."""
+        """Keep a compilation."""
         path = self._path(signature, result.codegen)
         if path is None or result.library.has_dynamic_globals or any(not x.can_cache for x in result.lifted):
             return
-        try:
-            with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-                file.write(serialize.dumps(result._reduce()))
-            os.replace(file.name, path)
-        except OSError:
-            pass
+        _write(path, serialize.dumps(result._reduce()))
 
     def _path(self, signature: Any, codegen: Any) -> Path | None:
         folder = cache_folder() if self._enabled else None
@@ -107,58 +81,111 @@ class _Store(_Cache):  # type: ignore[misc]
             return None
         made_from = (
             identity(self._function),
+            [(name, _ordered(value)) for name, value in sorted(self._options.items())],
             str(signature),
             codegen.magic_tuple(),
-            numba.__version__,
-            sys.version,
+            VERSIONS,
         )
         digest = hashlib.sha256(repr(made_from).encode()).hexdigest()[:32]
-        return folder / f"{self._function.__module__}-{self._role}-{digest}.kernel"
+        role = "launch" if self._options.get("parallel") else "body"
+        return folder / f"{self._function.__module__}-{role}-{digest}.kernel"
 
 
 def kept(dispatcher: Any, function: Callable[..., Any]) -> Any:
     """Give a Numba dispatcher our store; with the JIT switched off there is none."""
     if not config.DISABLE_JIT:
-        role = "launch" if dispatcher.targetoptions.get("parallel") else "body"
-        dispatcher._cache = _Store(function, role)
+        _source(function.__module__)  # now: it may be edited while this process runs
+        dispatcher._cache = _Store(function, dispatcher.targetoptions)
     return dispatcher
+
+
+def _ordered(value: Any) -> Any:
+    """Sets print in another order in every process."""
+    return sorted(value) if isinstance(value, set) else value
+
+
+# ---- files -----------------------------------------------------------------------------------------
+
+
+def _read(path: Path) -> bytes | None:
+    """Return a file's content; None if there is none, or one that is not as it was written."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    digest, content = data[:DIGEST_SIZE], data[DIGEST_SIZE:]
+    return content if hashlib.sha256(content).digest() == digest else None
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file at once; a full or read-only disk only costs the next process its time."""
+    try:
+        file = tempfile.NamedTemporaryFile(dir=path.parent, delete=False)  # noqa: SIM115 - closed below
+    except OSError:
+        return
+    try:
+        with file:
+            file.write(hashlib.sha256(content).digest() + content)
+        os.replace(file.name, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(file.name)
+
+
+# ---- what a kernel is made from --------------------------------------------------------------------
 
 
 def identity(function: Callable[..., Any]) -> str:
     """Return a text that says which code a function is, and everything that it is made from.
 
-    Functions made by the same lines differ by what their closures hold, lambdas by their code.
+    Functions made by the same lines differ by what their closures hold, lambdas of one line by their code.
     """
-    code = function.__code__
-    numbers = [constant for constant in code.co_consts if isinstance(constant, int | float | str)]
+    place = f"{function.__module__}.{function.__qualname__}:{function.__code__.co_firstlineno}"
     held = [_described(cell.cell_contents) for cell in function.__closure__ or ()]
-    place = f"{function.__module__}.{function.__qualname__}:{code.co_firstlineno}"
-    return f"{place} {code.co_code.hex()} {numbers} {held} {source_hash(function.__module__)}"
+    code = _code_text(function.__code__)
+    return f"{place} {code} {function.__defaults__} {held} {source_hash(function.__module__)}"
+
+
+def _code_text(code: CodeType) -> str:
+    """A function's instructions with the names and constants they refer to, those of inner functions too."""
+    constants = [_code_text(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
+    return f"{code.co_code.hex()} {code.co_names} {code.co_freevars} {constants}"
 
 
 def _described(value: Any) -> str:
-    """What a closure holds: a compiled function by its identity, anything else as it prints."""
-    function = getattr(value, "py_func", None)
-    return repr(value) if function is None else identity(function)
+    """What a closure holds: a function, compiled or not, by its identity, anything else as it prints."""
+    function = getattr(getattr(value, "body", value), "py_func", value)
+    return identity(function) if isinstance(function, FunctionType) else repr(value)
 
 
 @functools.cache
 def source_hash(module: str) -> str:
     """Return a hash of the sources of a module and of all modules of `kernels` that it imports."""
-    seen: dict[str, bytes] = {}
+    seen: dict[str, str] = {}
     waiting = [module]
     while waiting:
         name = waiting.pop()
-        path = getattr(sys.modules.get(name), "__file__", None)
-        if name in seen or path is None:
-            continue
-        seen[name] = Path(path).read_bytes()
-        waiting += _imports(seen[name])
-    return hashlib.sha256(b"".join(seen[name] for name in sorted(seen))).hexdigest()
+        if name not in seen:
+            source = _source(name)
+            seen[name] = hashlib.sha256(source).hexdigest()
+            waiting += _imports(source)
+    return hashlib.sha256(repr(sorted(seen.items())).encode()).hexdigest()
 
 
+@functools.cache
+def _source(module: str) -> bytes:
+    """The source of a loaded module; nothing for what is none."""
+    path = getattr(sys.modules.get(module), "__file__", None)
+    return b"" if path is None else Path(path).read_bytes()
+
+
+@functools.cache
 def _imports(source: bytes) -> list[str]:
-    """The modules of `kernels` that a source imports from."""
-    nodes = ast.walk(ast.parse(source))
-    names = [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+    """What a source imports from `kernels`; of `from kernels import simd` both may be a module."""
+    names: list[str] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
     return [name for name in names if name.partition(".")[0] == "kernels"]
