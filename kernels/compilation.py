@@ -32,6 +32,7 @@ from numba import prange
 
 from kernels.array import Array
 from kernels.kernel_store import kept
+from kernels.registry import UnavailableError
 from kernels.threads import get_num_threads
 
 # "contract" lets a multiplication and an addition become one, "reassoc" lets a sum be split over vector
@@ -78,6 +79,14 @@ def compiled(
         function, nogil=True, error_model="numpy", fastmath=flags, inline=inline, **counting
     )
     return kept(dispatcher, function)
+
+
+def require_compiler() -> None:
+    """Called by the files of kernels whose vector instructions cannot run as Python (UnavailableError then)."""
+    if numba.config.DISABLE_JIT:
+        raise UnavailableError(
+            "vector instructions need Numba's compiler, and NUMBA_DISABLE_JIT switches it off"
+        )
 
 
 class Parallel:

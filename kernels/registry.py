@@ -18,7 +18,7 @@ import importlib.util
 import pkgutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
@@ -31,6 +31,10 @@ R = TypeVar("R")
 BACKENDS = ("reference", "cpu", "gpu")
 # Backends for arrays in host memory, the preferred one first.
 HOST_BACKENDS = ("cpu", "reference")
+
+
+class UnavailableError(ImportError):
+    """Raised while a backend's file is imported that cannot run in this process: it then has no versions."""
 
 
 @dataclass(frozen=True)
@@ -237,7 +241,8 @@ def _ladder(operation: str, backend: str) -> list[Version]:
 def _load(operation: str, backend: str) -> None:
     module = f"kernels.{_folder(operation)}.{backend}"
     if importlib.util.find_spec(module) is not None:
-        importlib.import_module(module)
+        with suppress(UnavailableError):
+            importlib.import_module(module)
     _loaded.add((operation, backend))
 
 

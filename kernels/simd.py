@@ -21,6 +21,10 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from kernels.compilation import require_compiler
+
+require_compiler()
+
 INDEX = ir.IntType(64)
 
 

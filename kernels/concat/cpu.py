@@ -11,11 +11,13 @@ from numba import carray, types
 from numba.extending import intrinsic
 
 from kernels.array import Array
-from kernels.compilation import compiled, contiguous, parallel, tasks_for
+from kernels.compilation import compiled, contiguous, parallel, require_compiler, tasks_for
 from kernels.concat import concat_backward, concat_forward
 from kernels.mapping import WORTH_IT
 from kernels.memory import empty
 from kernels.registry import implements
+
+require_compiler()
 
 IDEA = "rows of bytes, copied by all threads"
 SMALLEST_COPY = 1 << 16  # bytes that are worth a second thread

@@ -180,12 +180,27 @@ def test_a_fork_before_any_launch_is_like_any_process(tmp_path: Path) -> None:
 def test_without_the_jit_kernels_run_as_python(tmp_path: Path) -> None:
     program = KERNEL + (
         "print(type(increase.body).__name__, increased())\n"
-        "from kernels import elementwise\nx = np.ones((2, 20000), np.float32)\n"
+        "from kernels.elementwise import add\n"
+        "x = np.ones((2, 20000), np.float32)\n"
         "with kernels.use(backend='cpu'):\n"
-        "    print(elementwise.add(x, x).sum())\n"
+        "    print(add(x, x).sum())\n"
     )
     lines = run_file(tmp_path, program, NUMBA_DISABLE_JIT="1").splitlines()
     assert lines == ["function 100000.0", "80000.0"]
+
+
+def test_without_the_jit_vector_instructions_have_no_versions() -> None:
+    program = """
+import sys
+from kernels import registry
+from numba.extending import intrinsic
+Intrinsic = type(intrinsic(lambda typing_context: None))
+rows = [row for row in registry.table() if row.backend == "cpu"]
+held = [vars(sys.modules[row.function.__module__]).values() for row in rows]
+print(len(rows) > 0, any(isinstance(value, Intrinsic) for values in held for value in values))
+print("conv2d_forward" in {row.operation for row in rows})
+"""
+    assert run(program, NUMBA_DISABLE_JIT="1").splitlines() == ["True False", "False"]
 
 
 # ---- import ----------------------------------------------------------------------------------------
