@@ -82,7 +82,11 @@ def compiled(
 
 
 def require_compiler() -> None:
-    """Called by the files of kernels whose vector instructions cannot run as Python (UnavailableError then)."""
+    """Called by the files of kernels whose vector instructions cannot run as Python.
+
+    Raises:
+        UnavailableError: the compiler is switched off.
+    """
     if numba.config.DISABLE_JIT:
         raise UnavailableError(
             "vector instructions need Numba's compiler, and NUMBA_DISABLE_JIT switches it off"
