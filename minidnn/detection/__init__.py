@@ -6,6 +6,7 @@ themselves stand in models/.
 
 from kernels.nms import batched_nms, nms
 from minidnn.detection.anchors import AnchorGenerator, ImageList
+from minidnn.detection.average_precision import coco_average_precision, voc_mean_average_precision
 from minidnn.detection.box_coder import BoxCoder
 from minidnn.detection.boxes import (
     box_area,
@@ -50,6 +51,7 @@ __all__ = [
     "box_convert",
     "box_iou",
     "clip_boxes_to_image",
+    "coco_average_precision",
     "fastrcnn_loss",
     "generalized_box_iou",
     "maskrcnn_loss",
@@ -58,4 +60,5 @@ __all__ = [
     "paste_masks_in_image",
     "remove_small_boxes",
     "rpn_loss",
+    "voc_mean_average_precision",
 ]
