@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from kernels.array import Array, check_floating, check_rank, check_shape, input_shape4
 from kernels.convolution import check_bias, check_planes, check_weight, check_window
+from kernels.prepared import check_activation
 from kernels.registry import dispatch
 from kernels.window import Window
 
@@ -21,6 +22,7 @@ __all__ = [
     "depthwise_conv2d_backward_input",
     "depthwise_conv2d_backward_weight",
     "depthwise_conv2d_forward",
+    "depthwise_conv2d_forward_activated",
 ]
 
 
@@ -44,12 +46,37 @@ def depthwise_conv2d_forward(x: Array, weight: Array, bias: Array | None, window
         TypeError: another dtype, mixed dtypes, or no Window.
     """
     check_floating(analytic=True, x=x, weight=weight, bias=bias)
-    check_planes("x", x)
-    _check_depthwise(weight, x.shape[1], "x")
-    check_window(window, weight.shape[2:])
-    check_bias(bias, weight.shape[0])
-    window.output_size(x.shape[2:])
+    _check_forward(x, weight, bias, window)
     return dispatch(depthwise_conv2d_forward, x, weight, bias, window)
+
+
+def depthwise_conv2d_forward_activated(
+    x: Array, weight: Array, bias: Array | None, window: Window, activation: str
+) -> Array:
+    """Return the activation of every channel of x convolved with its M filters, plus the bias.
+
+        y = f(depthwise_conv2d_forward(x, w, b, window)), f the activation
+
+    Shapes: as `depthwise_conv2d_forward`.
+    Dtypes: float32 or float64, the same for all; the result's too.
+    Edge contract: as `depthwise_conv2d_forward` and the activation.
+
+    Args:
+        x: the input planes.
+        weight: M filters for each channel.
+        bias: added to every position of its channel.
+        window: kernel (the weight's), stride, padding (may be asymmetric), dilation.
+        activation: a name out of `kernels.prepared.ACTIVATIONS`.
+
+    Raises:
+        ValueError, TypeError: as `depthwise_conv2d_forward`; an unknown activation, or None.
+    """
+    check_floating(x=x, weight=weight, bias=bias)
+    _check_forward(x, weight, bias, window)
+    check_activation(activation)
+    if activation is None:
+        raise ValueError("activation must be a name, got None; depthwise_conv2d_forward does without")
+    return dispatch(depthwise_conv2d_forward_activated, x, weight, bias, window, activation)
 
 
 def depthwise_conv2d_backward_input(
@@ -125,6 +152,15 @@ def depthwise_conv2d_backward_bias(grad_output: Array) -> Array:
     check_floating(analytic=True, grad_output=grad_output)
     check_planes("grad_output", grad_output)
     return dispatch(depthwise_conv2d_backward_bias, grad_output)
+
+
+def _check_forward(x: Array, weight: Array, bias: Array | None, window: Window) -> None:
+    """Require the shapes of a forward pass."""
+    check_planes("x", x)
+    _check_depthwise(weight, x.shape[1], "x")
+    check_window(window, weight.shape[2:])
+    check_bias(bias, weight.shape[0])
+    window.output_size(x.shape[2:])
 
 
 def _check_depthwise(weight: Array, channels: int, name: str) -> None:

@@ -17,7 +17,9 @@ from kernels.depthwise_conv2d import (
     depthwise_conv2d_backward_input,
     depthwise_conv2d_backward_weight,
     depthwise_conv2d_forward,
+    depthwise_conv2d_forward_activated,
 )
+from kernels.endings import CODES, end_with
 from kernels.memory import empty
 from kernels.phases import (
     add_band,
@@ -42,11 +44,36 @@ def _floating(x: Array, *others: Any) -> bool:
 )
 def depthwise_conv2d_forward_phases(x: Array, weight: Array, bias: Array | None, window: Window) -> Array:
     """One group is a channel's plane and its M outputs."""
+    return _forward(x, weight, bias, window, None)
+
+
+@implements(
+    depthwise_conv2d_forward_activated,
+    "phases",
+    "the activation while a band is in the cache",
+    fits=_floating,
+)
+def depthwise_conv2d_forward_activated_phases(
+    x: Array, weight: Array, bias: Array | None, window: Window, activation: str
+) -> Array:
+    """The same convolution; before a band is written, its activation is applied."""
+    return _forward(x, weight, bias, window, activation)
+
+
+def _forward(x: Array, weight: Array, bias: Array | None, window: Window, activation: str | None) -> Array:
     outputs = weight.shape[0]
     layout = forward_layout(window, x.shape[2:], outputs // x.shape[1], x.itemsize)
     y = empty((x.shape[0], outputs, *window.output_size(x.shape[2:])), x.dtype)
     starts = np.zeros(outputs, x.dtype) if bias is None else contiguous(bias)
-    _convolve(tasks_for(y.size), layout, contiguous(x).ravel(), contiguous(weight).ravel(), starts, y.ravel())
+    _convolve(
+        tasks_for(y.size),
+        layout,
+        contiguous(x).ravel(),
+        contiguous(weight).ravel(),
+        starts,
+        y.ravel(),
+        CODES.get(activation, 0),
+    )
     return y
 
 
@@ -71,20 +98,26 @@ def depthwise_conv2d_backward_input_phases(
         contiguous(weight).ravel(),
         starts,
         grad_x.ravel(),
+        0,
     )
     return grad_x
 
 
 @parallel
-def _convolve(task: int, tasks: int, numbers: Any, x: Any, weight: Any, starts: Any, y: Any) -> None:
-    """y = start + sum over the taps of weight * x for all planes; `starts` and `weight` repeat by channel."""
+def _convolve(
+    task: int, tasks: int, numbers: Any, x: Any, weight: Any, starts: Any, y: Any, ending: int
+) -> None:
+    """y = f(start + sum over the taps of weight * x) for all planes; `starts` and `weight` repeat by channel.
+
+    f is the activation of the code `ending`.
+    """
     layout = layout_of(numbers)
     source = np.zeros(layout.source_size, x.dtype)
     target = np.zeros(layout.target_phases * layout.target_size, x.dtype)
     weights = np.empty(layout.count, x.dtype)
     jobs = y.size // (layout.targets * layout.rows.target * layout.columns.target) * layout.bands
     first, last = jobs * task // tasks, jobs * (task + 1) // tasks
-    _convolve_bands(first, last, numbers, x, weight, starts, source, weights, target, y)
+    _convolve_bands(first, last, numbers, x, weight, starts, source, weights, target, y, ending)
 
 
 @compiled(borrowing=True)
@@ -99,6 +132,7 @@ def _convolve_bands(
     weights: Any,
     target: Any,
     y: Any,
+    ending: int,
 ) -> None:
     """Convolve the bands first .. last - 1, counted over all groups of planes."""
     layout = layout_of(numbers)
@@ -110,6 +144,8 @@ def _convolve_bands(
             for k in range(weights.size):
                 weights[k] = weight[channel * weights.size + numbers[layout.taps + k]]
             add_band(layout, numbers, band, source, weights, starts[channel], target)
+            if ending:
+                end_with(ending, target)
             store_band(layout, band, target, y, plane)
 
 

@@ -14,7 +14,9 @@ from kernels.depthwise_conv2d import (
     depthwise_conv2d_backward_input,
     depthwise_conv2d_backward_weight,
     depthwise_conv2d_forward,
+    depthwise_conv2d_forward_activated,
 )
+from kernels.prepared import activate
 from kernels.registry import implements
 from kernels.window import Window
 
@@ -53,6 +55,22 @@ def depthwise_conv2d_forward_windows(x: Array, weight: Array, bias: Array | None
         rows, columns = tap_slices(window, p, q, positions)
         y += filters[:, :, p, q, None, None] * padded[:, :, None, rows, columns]
     return y.reshape(batch, weight.shape[0], *positions)
+
+
+@implements(depthwise_conv2d_forward_activated, "loops", "the definition, then the activation")
+def depthwise_conv2d_forward_activated_loops(
+    x: Array, weight: Array, bias: Array | None, window: Window, activation: str
+) -> Array:
+    """y = f(convolution)."""
+    return activate(depthwise_conv2d_forward_loops(x, weight, bias, window), activation)
+
+
+@implements(depthwise_conv2d_forward_activated, "windows", "one shifted view per tap, then the activation")
+def depthwise_conv2d_forward_activated_windows(
+    x: Array, weight: Array, bias: Array | None, window: Window, activation: str
+) -> Array:
+    """y = f(convolution)."""
+    return activate(depthwise_conv2d_forward_windows(x, weight, bias, window), activation)
 
 
 @implements(

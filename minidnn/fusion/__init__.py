@@ -17,7 +17,7 @@ import numpy.typing as npt
 from kernels.array import Array, check_floating
 from minidnn.fusion.program import Program, Runner
 from minidnn.fusion.recording import record
-from minidnn.fusion.rewriting import fold_batch_norms, prepare_convolutions
+from minidnn.fusion.rewriting import fold_batch_norms, fuse_activations
 from minidnn.modes import is_grad_enabled
 from minidnn.nn import Module
 from minidnn.nn.module import IncompatibleKeys
@@ -59,7 +59,7 @@ class Fused(Module):
     def program(self, x: Array) -> Program:
         """Return the steps that are left for inputs of x's shape and dtype."""
         check_floating(x=x)
-        return prepare_convolutions(fold_batch_norms(record(self.model, x)))
+        return fuse_activations(fold_batch_norms(record(self.model, x)))
 
     def _new_runner(self, x: Array) -> Runner:
         runner = self._runners[x.shape, x.dtype] = Runner(self.program(x))

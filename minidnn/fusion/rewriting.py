@@ -4,7 +4,7 @@
 
 so a batch norm that alone reads a convolution's (or a linear layer's) output disappears into its weight and
 bias; an activation behind that is applied by the convolution's kernel. A batch norm in front of a
-convolution stays: what stands between them, an activation or padding, does not scale.
+convolution stays a step of its own: what stands between them, an activation or padding, does not scale.
 
 Source: Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only
 inference", CVPR 2018, section 3.2.
@@ -18,6 +18,7 @@ import numpy as np
 
 from kernels.array import Array
 from kernels.conv2d import conv2d_forward_prepared, conv2d_prepare_weight
+from kernels.depthwise_conv2d import depthwise_conv2d_forward_activated
 from kernels.prepared import PreparedWeight
 from kernels.window import Window
 from minidnn.autograd import Function
@@ -25,7 +26,7 @@ from minidnn.functional.activation import HardSigmoid, HardSwish, ReLU, ReLU6, S
 from minidnn.functional.convolution import Conv2d, ConvTranspose2d, DepthwiseConv2d
 from minidnn.functional.linear import Linear
 from minidnn.functional.normalization import BatchNormInference
-from minidnn.fusion.program import Program, Step
+from minidnn.fusion.program import NOTHING, Program, Step
 
 # By the names that kernels/prepared.py gives them.
 ACTIVATIONS: dict[type[Function], str] = {
@@ -55,6 +56,18 @@ class PreparedConv2d(Function):
     def forward(self, x: Array) -> Array:
         """Convolve (N, C, H, W)."""
         return conv2d_forward_prepared(x, *self.arguments)
+
+
+class ActivatedDepthwiseConv2d(Function):
+    """y = f(w * x + b), channel by channel, with an activation f."""
+
+    def __init__(self, window: Window, activation: str) -> None:
+        self.window = window
+        self.activation = activation
+
+    def forward(self, x: Array, weight: Array, bias: Array | None) -> Array:
+        """Convolve every channel of (N, C, H, W) with its filters in (C * M, 1, KH, KW)."""
+        return depthwise_conv2d_forward_activated(x, weight, bias, self.window, self.activation)
 
 
 def fold_batch_norms(program: Program) -> Program:
@@ -105,26 +118,52 @@ def _scaled(function: Function, weight: Array, scale: Array) -> Array:
     return (per_group * scale.reshape(function.groups, 1, -1, 1, 1)).reshape(weight.shape)
 
 
-def prepare_convolutions(program: Program) -> Program:
-    """Prepare the weights of the convolutions, and let them end with the activations behind them."""
+def fuse_activations(program: Program) -> Program:
+    """Prepare the weights of convolutions, and let their kernels apply the activations behind them.
+
+    A batch norm that stayed, with an activation behind it, is a depthwise convolution of one tap per channel.
+    """
     steps = list(program.steps)
-    consumers = {slot: step for step in program.steps for slot in step.inputs}
     for layer in program.steps:
-        if not isinstance(layer.function, Conv2d) or not _is_layer(program, layer):
-            continue
-        follower = consumers.get(layer.outputs[0])
+        follower = _only_reader(program, layer)
         activation = ACTIVATIONS.get(type(follower.function)) if follower else None
-        outputs = layer.outputs
-        if follower and activation and program.readers(outputs[0]) == 1:
-            steps.remove(follower)
-            outputs = follower.outputs
-        else:
-            activation = None
-        function = _prepared(program, layer, activation)
-        steps[steps.index(layer)] = replace(
-            layer, function=function, inputs=layer.inputs[:1], outputs=outputs
-        )
+        convolution = _as_convolution(program, layer) if activation else layer
+        fused = _fused(program, convolution, activation)
+        if fused is not None:
+            if follower and activation:
+                steps.remove(follower)
+                fused = replace(fused, outputs=follower.outputs)
+            steps[steps.index(layer)] = fused
     return program.changed(steps)
+
+
+def _only_reader(program: Program, step: Step) -> Step | None:
+    """The step that alone reads a step's output."""
+    slot = step.outputs[0]
+    if program.readers(slot) != 1:
+        return None
+    return next((reader for reader in program.steps if slot in reader.inputs), None)
+
+
+def _as_convolution(program: Program, step: Step) -> Step:
+    """A batch norm over planes as the depthwise convolution that it is; any other step as it is."""
+    if not isinstance(step.function, BatchNormInference) or len(program.shapes[step.outputs[0]]) != 4:
+        return step
+    channels = program.shapes[step.outputs[0]][1]
+    mean = program.constants[step.inputs[3]]
+    assert mean is not None
+    taps = program.constant(np.ones((channels, 1, 1, 1), mean.dtype))
+    identity = Step(DepthwiseConv2d(Window.of(1)), (step.inputs[0], taps, NOTHING), step.inputs[:1])
+    return _folded(program, identity, step)
+
+
+def _fused(program: Program, layer: Step, activation: str | None) -> Step | None:
+    """The layer as a kernel that ends with the activation, if it has one; None if there is none."""
+    if isinstance(layer.function, Conv2d) and _is_layer(program, layer):
+        return replace(layer, function=_prepared(program, layer, activation), inputs=layer.inputs[:1])
+    if isinstance(layer.function, DepthwiseConv2d) and activation:
+        return replace(layer, function=ActivatedDepthwiseConv2d(layer.function.window, activation))
+    return None
 
 
 def _prepared(program: Program, layer: Step, activation: str | None) -> PreparedConv2d:

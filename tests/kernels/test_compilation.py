@@ -62,7 +62,7 @@ kernels.set_num_threads(2)
 
 def run(program: str, **variables: str) -> str:
     """What a program prints in a process of its own."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "2", **variables}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_NUM_THREADS": "2", **variables}
     process = subprocess.Popen(
         [sys.executable, "-c", program],
         env=environment,

@@ -23,10 +23,10 @@ from tests.kernels.sample import Draw, Sample
 THREADS = (1, 2, 3)
 
 
-def bits(version: Version, sample: Sample, threads: int) -> list[bytes] | None:
+def bits(version: Version, sample: Sample, threads: int, dtype: Any = np.float32) -> list[bytes] | None:
     """The bytes of all outputs, or None where the version does not take the sample."""
     set_num_threads(threads)
-    arguments: list[Any] = list(sample.make(Draw(7, np.float32)))
+    arguments: list[Any] = list(sample.make(Draw(7, dtype)))
     if not version.fits(*arguments):
         return None
     with kernels.use(backend="cpu", **{version.operation: version.name}):

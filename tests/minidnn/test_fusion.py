@@ -84,9 +84,23 @@ def test_a_batch_norm_over_another_axis_than_the_layers_stays() -> None:
     check(model, ["Linear", "BatchNormInference"], images((3, 4, 5)))
 
 
-def test_a_batch_norm_in_front_stays() -> None:
+def test_a_batch_norm_in_front_stays_a_step() -> None:
     model = nn.Sequential(nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 3, 3, padding=1), nn.BatchNorm2d(3))
-    check(model, ["BatchNormInference", "ReLU", "PreparedConv2d"])
+    check(model, ["ActivatedDepthwiseConv2d", "PreparedConv2d"])
+
+
+def test_a_batch_norm_that_nothing_follows_stays_one() -> None:
+    check(nn.Sequential(nn.ReLU(), nn.BatchNorm2d(4)), ["ReLU", "BatchNormInference"])
+    model = nn.Sequential(nn.BatchNorm1d(4, affine=False), nn.ReLU())
+    check(model, ["BatchNormInference", "ReLU"], images((3, 4, 5)))
+    check(nn.Sequential(nn.BatchNorm2d(4, affine=False), nn.SiLU()), ["ActivatedDepthwiseConv2d"])
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.ReLU6, nn.Hardswish, nn.SiLU])
+def test_depthwise_convolution(activation: type[nn.Module]) -> None:
+    layer = nn.Conv2d(4, 8, 3, stride=2, padding=1, groups=4, bias=False)
+    check(nn.Sequential(layer, nn.BatchNorm2d(8)), ["DepthwiseConv2d"])
+    check(nn.Sequential(layer, nn.BatchNorm2d(8), activation()), ["ActivatedDepthwiseConv2d"])
 
 
 class Branches(nn.Module):
@@ -102,7 +116,7 @@ class Branches(nn.Module):
 
 
 def test_an_output_that_is_used_twice_is_left_alone() -> None:
-    check(Branches(), ["PreparedConv2d", "BatchNormInference", "ReLU", "Add"])
+    check(Branches(), ["PreparedConv2d", "ActivatedDepthwiseConv2d", "Add"])
 
 
 class Result(nn.Module):

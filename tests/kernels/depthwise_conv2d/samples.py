@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
+from kernels.prepared import ACTIVATIONS
 from kernels.window import Pair, Window
 from tests.kernels.conv2d.samples import ORACLES as CONV2D_ORACLES
 from tests.kernels.convolution import geometries, torch_conv2d, torch_conv2d_gradients
 from tests.kernels.sample import Sample
+
+NAMES = list(ACTIVATIONS)
 
 
 def samples(
@@ -40,6 +43,18 @@ def samples(
             reduction_length=taps + 1,
         ),
         Sample(
+            "depthwise_conv2d_forward_activated",
+            label,
+            lambda draw: (
+                draw.normal(*x),
+                draw.normal(*weight),
+                draw.normal(outputs) if bias else None,
+                window,
+                NAMES[len(label) % len(NAMES)],
+            ),
+            reduction_length=taps + 1,
+        ),
+        Sample(
             "depthwise_conv2d_backward_input",
             label,
             lambda draw: (draw.normal(*y), draw.normal(*weight), x, window),
@@ -58,6 +73,8 @@ def samples(
 
 
 SAMPLES = [
+    # Names of seven lengths: every activation.
+    *(row for length in range(7) for row in samples("x" * length, 2, 2, 1, (6, 5), Window.of(3, 1, 1))[:2]),
     *samples("plain", 2, 3, 1, (5, 5), Window.of(3, 1, 1)),
     *samples("odd", 2, 3, 1, (7, 4), Window.of((3, 2), (2, 1), (1, 0))),
     *samples("multiplier", 2, 2, 3, (5, 6), Window.of((2, 3), (1, 2))),
@@ -68,6 +85,11 @@ SAMPLES = [
     *samples("no-bias", 1, 3, 1, (4, 4), Window.of(2), bias=False),
     *samples("one-channel", 1, 1, 2, (4, 3), Window.of(2)),
     *samples("single-pixel", 2, 3, 1, (1, 1), Window.of(3, 1, 1)),
+    *samples("several-bands", 1, 2, 1, (70, 83), Window.of(3, 1, 1)),
+    *samples("several-bands-stride-2", 1, 1, 2, (75, 150), Window.of((5, 3), 2, ((2, 1), (1, 2)))),
+    *samples("stride-3-dilated", 1, 2, 1, (23, 37), Window.of((3, 4), (3, 2), 2, (2, 3))),
+    *samples("seven-by-seven", 2, 2, 1, (7, 7), Window.of(7, 1, 3)),
+    *samples("wider-than-the-plane", 1, 2, 1, (2, 3), Window.of(5, 1, 4)),
     *samples("empty-batch", 0, 3, 2, (4, 5), Window.of(3, 1, 1)),
 ]
 
@@ -100,7 +122,17 @@ def _backward_weight(grad_output, x, window):
     return torch_conv2d_gradients(grad_output, x, weight, window, x.shape[1])[1]
 
 
+def _forward_activated(x, weight, bias, window, activation):
+    from torch.nn import functional
+
+    from tests.torch_bridge import to_torch
+
+    y = torch_conv2d(x, weight, bias, window, x.shape[1])
+    return getattr(functional, activation)(to_torch(y)).numpy()
+
+
 ORACLES = {
+    "depthwise_conv2d_forward_activated": _forward_activated,
     "depthwise_conv2d_forward": lambda x, w, b, window: torch_conv2d(x, w, b, window, x.shape[1]),
     "depthwise_conv2d_backward_input": _backward_input,
     "depthwise_conv2d_backward_weight": _backward_weight,

@@ -12,6 +12,7 @@ from kernels.depthwise_conv2d import (
     depthwise_conv2d_backward_input,
     depthwise_conv2d_backward_weight,
     depthwise_conv2d_forward,
+    depthwise_conv2d_forward_activated,
 )
 from kernels.window import Window
 
@@ -75,3 +76,10 @@ def test_backward_weight_refuses(grad_output: np.ndarray, message: str) -> None:
 def test_backward_bias_refuses_another_rank() -> None:
     with pytest.raises(ValueError, match="grad_output must have 4 dimensions"):
         depthwise_conv2d_backward_bias(DY[0])
+
+
+@pytest.mark.parametrize("activation", ["gelu", None])
+def test_an_activation_that_is_none_of_the_endings(activation: str | None) -> None:
+    x, weight = np.ones((1, 2, 3, 3)), np.ones((2, 1, 1, 1))
+    with pytest.raises(ValueError, match=r"activation must be"):
+        depthwise_conv2d_forward_activated(x, weight, None, Window.of(1), activation)
