@@ -129,8 +129,8 @@ def make_plan(
     input_shape: Shape4, outputs: int, window: Window, groups: int, dtype: np.dtype[Any], threads: int
 ) -> Plan:
     """Plan a convolution of this type for a number of threads."""
-    batch, channels, *size = input_shape
-    channels, outputs = channels // groups, outputs // groups
+    batch, size = input_shape[0], input_shape[2:]
+    channels, outputs = input_shape[1] // groups, outputs // groups
     out_size = window.output_size(size)
     out_shape = batch, groups * outputs, *out_size
     in_place = _is_pointwise(window)
@@ -195,7 +195,7 @@ def launch(plan: Plan, x: Array, packed: Array, bias: Array | None, y: Array, ac
 def _ending(dtype: np.dtype[Any], activation: str | None) -> tuple[Any, Any, int]:
     """What a tile ends with: two bounds, and an activation's code."""
     low, high = CLAMPS.get(activation, CLAMPS[None])
-    return dtype.type(low), dtype.type(high), CODES.get(activation, 0)
+    return dtype.type(low), dtype.type(high), CODES.get(activation or "", 0)
 
 
 @cache

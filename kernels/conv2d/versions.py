@@ -7,7 +7,7 @@ form, `conv2d_forward`, is one after the other.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -19,14 +19,32 @@ from kernels.window import Window
 
 # pack(weight, input_shape, window, groups) -> the packed arrays
 Pack: TypeAlias = Callable[[Array, Sequence[int], Window, int], tuple[Array, ...]]
-# run(x, prepared, bias, window, groups, activation) -> y
-Run: TypeAlias = Callable[[Array, PreparedWeight, Array | None, Window, int, str | None], Array]
 # (weight's shape, input_shape, window, groups) -> whether the version takes them, or is the best for them
 Test: TypeAlias = Callable[[Sequence[int], Sequence[int], Window, int], bool]
 
+
+class Run(Protocol):
+    """How a version runs on a weight that it has prepared."""
+
+    def __call__(
+        self,
+        x: Array,
+        prepared: PreparedWeight,
+        bias: Array | None,
+        window: Window,
+        groups: int,
+        activation: str | None,
+    ) -> Array:
+        """Return y."""
+
+
 TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 # Activations that are a clamp: their bounds.
-CLAMPS = {None: (-np.inf, np.inf), "relu": (0.0, np.inf), "relu6": (0.0, 6.0)}
+CLAMPS: dict[str | None, tuple[float, float]] = {
+    None: (-np.inf, np.inf),
+    "relu": (0.0, np.inf),
+    "relu6": (0.0, 6.0),
+}
 
 
 def _any_shape(weight_shape: Sequence[int], input_shape: Sequence[int], window: Window, groups: int) -> bool:
