@@ -1,0 +1,233 @@
+"""The fully connected layer in Numba: dot products for few samples, register tiles for many.
+
+The weight (O, I) is read once and as it lies, for with few samples its way from memory is all that counts.
+
+- Up to SAMPLES samples: rows of the weight times samples, vector by vector along i.
+- More: y^T = W x^T in tiles of ROWS rows of the weight times vectors of samples. The tile broadcasts the
+  weight's elements, so that only the samples are transposed.
+
+Both gradients are plain products: dX = dY W and dW = dY^T X, see `kernels/product.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from kernels.array import Array
+from kernels.compilation import contiguous, parallel, tasks_for
+from kernels.conv2d.cpu_patches import add_tile
+from kernels.gemm import ROWS, VECTORS
+from kernels.linear import linear_backward_input, linear_backward_weight, linear_forward
+from kernels.memory import empty
+from kernels.product import product
+from kernels.registry import implements
+from kernels.simd import INDEX, VectorBuilder, lanes_of, vector_lanes
+from kernels.transposition import transpose_block
+
+TYPES = (np.dtype(np.float32), np.dtype(np.float64))
+# Up to so many samples are done by dot products, and so many at once.
+SAMPLES = 8
+# Steps of a tile, whose piece of the transposed samples stays in the first-level cache.
+PART = 256
+# Multiply-adds that are worth a second thread.
+SMALLEST_TASK = 1 << 15
+
+
+def _make_dots(rows: int, samples: int) -> Any:
+    """Return the intrinsic for the dot products of `rows` rows with `samples` samples."""
+
+    def dots(
+        typing_context: Any, length: Any, w: Any, w_at: Any, count: Any, x: Any, batch: Any, y: Any
+    ) -> Any:
+        """y[r samples + n] = sum_i w[w_at + r length + i] x[n length + i] for r < count and n < batch.
+
+        length, count and batch are at least 1; the other results have no meaning.
+        """
+
+        def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            kinds = signature.args
+            length, w, w_at, count, x, batch, y = arguments
+            simd = VectorBuilder(context, builder, kinds[1])
+
+            def row(first: Any, i: int, there: Any) -> Any:
+                """The address of row i, or of the last there is."""
+                last = builder.sub(there, INDEX(1))
+                real = builder.select(builder.icmp_signed("<", INDEX(i), there), INDEX(i), last)
+                return simd.after(first, builder.mul(real, length))
+
+            w_first, x_first = simd.address(kinds[1], w, w_at), simd.address(kinds[4], x, INDEX(0))
+            w_rows = [row(w_first, r, count) for r in range(rows)]
+            x_rows = [row(x_first, n, batch) for n in range(samples)]
+            zero = simd.constant(0.0)
+
+            def step(k: Any, sums: Sequence[Any]) -> list[Any]:
+                at = builder.mul(k, INDEX(simd.lanes))
+                left = builder.sub(length, at)
+                of_x = [simd.load_partial(simd.after(start, at), left, zero) for start in x_rows]
+                new = []
+                for r in range(rows):
+                    of_w = simd.load_partial(simd.after(w_rows[r], at), left, zero)
+                    for n in range(samples):
+                        new.append(simd.multiply_add(of_w, of_x[n], sums[r * samples + n]))
+                return new
+
+            steps = builder.sdiv(builder.add(length, INDEX(simd.lanes - 1)), INDEX(simd.lanes))
+            totals = simd.loop(steps, [zero] * (rows * samples), step)
+            target = simd.address(kinds[6], y, INDEX(0))
+            for i, total in enumerate(totals):
+                distance = simd.lanes // 2
+                while distance:
+                    order = [lane ^ distance for lane in range(simd.lanes)]
+                    total = builder.fadd(total, simd.shuffle(total, total, order))
+                    distance //= 2
+                element = builder.extract_element(total, ir.IntType(32)(0))
+                builder.store(element, simd.after(target, i))
+            return context.get_dummy_value()
+
+        index = types.intp
+        return types.void(index, w, index, index, x, index, y), emit
+
+    return intrinsic(dots)
+
+
+# Rows of the weight at once for one sample, for up to four and for up to eight.
+ROWS_OF_ONE, ROWS_OF_FOUR, ROWS_OF_EIGHT = 8, 4, 3
+_one_sample = _make_dots(ROWS_OF_ONE, 1)
+_four_samples = _make_dots(ROWS_OF_FOUR, 4)
+_eight_samples = _make_dots(ROWS_OF_EIGHT, 8)
+
+
+@parallel
+def multiply_few(
+    task: int, tasks: int, x: Any, weight: Any, bias: Any, y: Any, batch: int, inputs: int
+) -> None:
+    """y (N, O) for x (N, I), weight (O, I) and one bias per output, all flat; N is at most SAMPLES."""
+    outputs = y.size // batch
+    samples = 1 if batch == 1 else 4 if batch <= 4 else SAMPLES
+    step = ROWS_OF_ONE if samples == 1 else ROWS_OF_FOUR if samples == 4 else ROWS_OF_EIGHT
+    sums = np.empty(ROWS_OF_ONE * SAMPLES, x.dtype)
+    last = outputs * (task + 1) // tasks
+    for o in range(outputs * task // tasks, last, step):
+        count = min(step, last - o)
+        if samples == 1:
+            _one_sample(inputs, weight, o * inputs, count, x, batch, sums)
+        elif samples == 4:
+            _four_samples(inputs, weight, o * inputs, count, x, batch, sums)
+        else:
+            _eight_samples(inputs, weight, o * inputs, count, x, batch, sums)
+        for n in range(batch):
+            for r in range(count):
+                y[n * outputs + o + r] = sums[r * samples + n] + bias[o + r]
+
+
+@parallel
+def transpose_samples(task: int, tasks: int, x: Any, batch: int, inputs: int, panels: Any) -> None:
+    """Write x (N, I) as panels (I, samples) of up to VECTORS vectors of samples, one after the other."""
+    lanes = vector_lanes(x)
+    vectors = (batch + lanes - 1) // lanes
+    count = (vectors + VECTORS - 1) // VECTORS
+    first, last = inputs * task // tasks, inputs * (task + 1) // tasks
+    for panel in range(count):
+        begin, end = vectors * panel // count, vectors * (panel + 1) // count
+        width = (end - begin) * lanes
+        for i in range(first, last, lanes):
+            for n in range(begin * lanes, min(batch, end * lanes), lanes):
+                transpose_block(
+                    *(panels, (begin * inputs + i * (end - begin)) * lanes + n - begin * lanes, width),
+                    *(x, n * inputs + i, inputs, min(lanes, batch - n), min(lanes, last - i), lanes),
+                )
+
+
+@parallel
+def multiply_many(
+    task: int, tasks: int, panels: Any, weight: Any, bias: Any, y: Any, batch: int, inputs: int
+) -> None:
+    """y (N, O) for x (N, I) as `transpose_samples` writes it, weight (O, I) and one bias per output."""
+    outputs = y.size // batch
+    lanes = vector_lanes(weight)
+    vectors = (batch + lanes - 1) // lanes
+    count = (vectors + VECTORS - 1) // VECTORS
+    blocks = (outputs + ROWS - 1) // ROWS
+    parts = (inputs + PART - 1) // PART
+    in_order = np.arange(PART + ROWS)
+    starts = np.empty(ROWS, np.intp)
+    result = np.empty(ROWS * vectors * lanes, weight.dtype)  # panel by panel (ROWS, samples)
+    for block in range(blocks * task // tasks, blocks * (task + 1) // tasks):
+        o = block * ROWS
+        rows = min(ROWS, outputs - o)
+        for panel in range(count):
+            begin, end = vectors * panel // count, vectors * (panel + 1) // count
+            width = (end - begin) * lanes
+            for r in range(ROWS):
+                for n in range(width):
+                    result[begin * ROWS * lanes + r * width + n] = bias[o + min(r, rows - 1)]
+        for part in range(parts):
+            i, i_end = inputs * part // parts, inputs * (part + 1) // parts
+            for r in range(ROWS):
+                starts[r] = (o + min(r, rows - 1)) * inputs + i
+            for panel in range(count):
+                begin, end = vectors * panel // count, vectors * (panel + 1) // count
+                add_tile(
+                    *(end - begin, i_end - i, weight, starts, 0, in_order, 0),
+                    *(panels, (begin * inputs + i * (end - begin)) * lanes),
+                    *(result, begin * ROWS * lanes, in_order, 0),
+                )
+        for panel in range(count):
+            begin, end = vectors * panel // count, vectors * (panel + 1) // count
+            width = (end - begin) * lanes
+            for r in range(0, rows, lanes):
+                for n in range(begin * lanes, min(batch, end * lanes), lanes):
+                    at = (begin * ROWS + r * (end - begin)) * lanes + n - begin * lanes
+                    transpose_block(
+                        *(y, n * outputs + o + r, outputs, result, at, width),
+                        *(min(lanes, rows - r), min(lanes, batch - n), min(lanes, rows - r)),
+                    )
+
+
+def _fits(first: Array, second: Array, *_: Any) -> bool:
+    return first.dtype in TYPES
+
+
+@implements(
+    linear_forward, "tiles", "dot products for few samples, tiles that read the weight as it lies", fits=_fits
+)
+def linear_forward_tiles(x: Array, weight: Array, bias: Array | None) -> Array:
+    """Y = X W^T + b, the weight read once."""
+    (batch, inputs), outputs = x.shape, weight.shape[0]
+    y = empty((batch, outputs), x.dtype)
+    offsets = np.zeros(outputs, x.dtype) if bias is None else contiguous(bias)
+    if y.size == 0 or inputs == 0:
+        y[...] = offsets
+        return y
+    values, filters = contiguous(x).reshape(-1), contiguous(weight).reshape(-1)
+    tasks = tasks_for(weight.size * batch, SMALLEST_TASK)
+    if batch <= SAMPLES:
+        multiply_few(tasks, values, filters, offsets, y.reshape(-1), batch, inputs)
+        return y
+    lanes = lanes_of(x.dtype)
+    panels = empty(-(-batch // lanes) * lanes * inputs, x.dtype)
+    transpose_samples(tasks_for(x.size), values, batch, inputs, panels)
+    multiply_many(tasks, panels, filters, offsets, y.reshape(-1), batch, inputs)
+    return y
+
+
+@implements(linear_backward_input, "tiles", "a tiled product that reads the weight in place", fits=_fits)
+def linear_backward_input_tiles(grad_output: Array, weight: Array) -> Array:
+    """dX = dY W."""
+    grad_x = empty((grad_output.shape[0], weight.shape[1]), weight.dtype)
+    product(contiguous(grad_output), (weight.shape[0], 1), contiguous(weight), grad_x)
+    return grad_x
+
+
+@implements(linear_backward_weight, "tiles", "a tiled product that reads the samples in place", fits=_fits)
+def linear_backward_weight_tiles(grad_output: Array, x: Array) -> Array:
+    """dW = dY^T X."""
+    grad_weight = empty((grad_output.shape[1], x.shape[1]), x.dtype)
+    product(contiguous(grad_output), (1, grad_output.shape[1]), contiguous(x), grad_weight)
+    return grad_weight
