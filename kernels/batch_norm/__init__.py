@@ -14,12 +14,14 @@ Covariate Shift", ICML 2015: algorithm 1 and the gradients after it (training), 
 from __future__ import annotations
 
 from kernels.array import Array, check_floating, check_number, check_rank, check_shape
+from kernels.prepared import check_activation
 from kernels.registry import dispatch
 
 __all__ = [
     "batch_norm_backward_inference",
     "batch_norm_backward_training",
     "batch_norm_forward_inference",
+    "batch_norm_forward_inference_activated",
     "batch_norm_forward_training",
 ]
 
@@ -111,6 +113,39 @@ def batch_norm_forward_inference(
     _check_channels(x, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
     _check_eps(eps)
     return dispatch(batch_norm_forward_inference, x, weight, bias, running_mean, running_var, eps)
+
+
+def batch_norm_forward_inference_activated(
+    x: Array,
+    weight: Array | None,
+    bias: Array | None,
+    running_mean: Array,
+    running_var: Array,
+    eps: float,
+    activation: str,
+) -> Array:
+    """Return the activation of each channel normalised by its running statistics.
+
+        y = f(batch_norm_forward_inference(x, weight, bias, running_mean, running_var, eps)), f the activation
+
+    Shapes: as `batch_norm_forward_inference`.
+    Dtypes: float32 or float64, the same for all; the result's too.
+    Edge contract: as `batch_norm_forward_inference` and the activation, a name out of
+        `kernels.prepared.ACTIVATIONS`.
+
+    Raises:
+        ValueError, TypeError: as `batch_norm_forward_inference`; an unknown activation, or None.
+    """
+    check_floating(x=x, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
+    _check_channels(x, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
+    _check_eps(eps)
+    check_activation(activation)
+    if activation is None:
+        raise ValueError("activation must be a name, got None; batch_norm_forward_inference does without")
+    return dispatch(
+        batch_norm_forward_inference_activated,
+        *(x, weight, bias, running_mean, running_var, eps, activation),
+    )
 
 
 def batch_norm_backward_inference(

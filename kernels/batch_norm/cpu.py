@@ -19,9 +19,11 @@ from kernels.batch_norm import (
     batch_norm_backward_inference,
     batch_norm_backward_training,
     batch_norm_forward_inference,
+    batch_norm_forward_inference_activated,
     batch_norm_forward_training,
 )
 from kernels.compilation import compiled, contiguous, parallel, tasks_for
+from kernels.endings import CODES, end_with
 from kernels.memory import empty
 from kernels.registry import implements
 
@@ -175,7 +177,8 @@ def _squared_deviations(x: Any, near: Any, mean: float) -> float:
     for i in range(x.size):
         difference = np.float64(x[i] - near)
         total += difference * difference
-    return total - x.size * (mean - np.float64(near)) ** 2
+    correction: float = x.size * (mean - np.float64(near)) ** 2
+    return total - correction
 
 
 @compiled(borrowing=True)
@@ -305,6 +308,37 @@ def batch_norm_forward_inference_fused(
     x: Array, weight: Array | None, bias: Array | None, running_mean: Array, running_var: Array, eps: float
 ) -> Array:
     """The mean is subtracted first: folded into the bias, a large one would cost digits."""
+    return _forward_inference(x, weight, bias, running_mean, running_var, eps, None)
+
+
+@implements(
+    batch_norm_forward_inference_activated,
+    "fused",
+    "the activation while a plane is in the cache",
+    fits=_floating,
+)
+def batch_norm_forward_inference_activated_fused(
+    x: Array,
+    weight: Array | None,
+    bias: Array | None,
+    running_mean: Array,
+    running_var: Array,
+    eps: float,
+    activation: str,
+) -> Array:
+    """The same affine map, and the activation of what it has just written."""
+    return _forward_inference(x, weight, bias, running_mean, running_var, eps, activation)
+
+
+def _forward_inference(
+    x: Array,
+    weight: Array | None,
+    bias: Array | None,
+    running_mean: Array,
+    running_var: Array,
+    eps: float,
+    activation: str | None,
+) -> Array:
     planes = _planes(x)
     y = empty(planes.shape, x.dtype)
     _normalise(
@@ -316,25 +350,27 @@ def batch_norm_forward_inference_fused(
         contiguous(running_var),
         x.dtype.type(eps),
         y,
+        CODES.get(activation, 0),
     )
     return _restored(y, x)
 
 
 @parallel
 def _normalise(
-    task: int, tasks: int, x: Any, weight: Any, bias: Any, mean: Any, var: Any, eps: Any, y: Any
+    task: int, tasks: int, x: Any, weight: Any, bias: Any, mean: Any, var: Any, eps: Any, y: Any, ending: int
 ) -> None:
     planes = x.shape[0] * x.shape[1]
-    _normalise_planes(
-        planes * task // tasks, planes * (task + 1) // tasks, x, weight, bias, mean, var, eps, y
-    )
+    first, last = planes * task // tasks, planes * (task + 1) // tasks
+    _normalise_planes(first, last, x, weight, bias, mean, var, eps, y, ending)
 
 
 @compiled(borrowing=True)
 def _normalise_planes(
-    first: int, last: int, x: Any, weight: Any, bias: Any, mean: Any, var: Any, eps: Any, y: Any
+    first: int, last: int, x: Any, weight: Any, bias: Any, mean: Any, var: Any, eps: Any, y: Any, ending: int
 ) -> None:
-    """y = (x - mean) / sqrt(var + eps) weight + bias, for the planes first .. last - 1 of all channels."""
+    """y = f((x - mean) / sqrt(var + eps) weight + bias), for the planes first .. last - 1 of all channels."""
     for plane in range(first, last):
         n, c = plane // x.shape[1], plane % x.shape[1]
         _normalise_plane(x[n, c], mean[c], weight[c] / np.sqrt(var[c] + eps), bias[c], y[n, c])
+        if ending:
+            end_with(ending, y[n, c])

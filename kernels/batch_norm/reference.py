@@ -11,8 +11,10 @@ from kernels.batch_norm import (
     batch_norm_backward_inference,
     batch_norm_backward_training,
     batch_norm_forward_inference,
+    batch_norm_forward_inference_activated,
     batch_norm_forward_training,
 )
+from kernels.prepared import activate
 from kernels.registry import implements
 
 
@@ -78,6 +80,21 @@ def batch_norm_forward_inference_loops(
         inverse_std = 1 / np.sqrt(running_var[c] + eps)
         y[:, c] = _affine_loops(x[:, c], running_mean[c], inverse_std, weight, bias, c)
     return y
+
+
+@implements(batch_norm_forward_inference_activated, "loops", "the definition, then the activation")
+def batch_norm_forward_inference_activated_loops(
+    x: Array,
+    weight: Array | None,
+    bias: Array | None,
+    running_mean: Array,
+    running_var: Array,
+    eps: float,
+    activation: str,
+) -> Array:
+    """y = f(affine map)."""
+    y = batch_norm_forward_inference_loops(x, weight, bias, running_mean, running_var, eps)
+    return activate(y, activation)
 
 
 @implements(batch_norm_backward_inference, "loops", "the definition: the statistics are constants")
@@ -173,6 +190,23 @@ def batch_norm_forward_inference_vectorized(
     """The same affine map for all channels together."""
     centred = x - _broadcast(running_mean, x)
     return _scale_and_shift(centred, 1 / np.sqrt(running_var + eps), weight, bias)
+
+
+@implements(
+    batch_norm_forward_inference_activated, "vectorized", "the whole array at once, then its activation"
+)
+def batch_norm_forward_inference_activated_vectorized(
+    x: Array,
+    weight: Array | None,
+    bias: Array | None,
+    running_mean: Array,
+    running_var: Array,
+    eps: float,
+    activation: str,
+) -> Array:
+    """y = f(affine map)."""
+    y = batch_norm_forward_inference_vectorized(x, weight, bias, running_mean, running_var, eps)
+    return activate(y, activation)
 
 
 @implements(batch_norm_backward_inference, "vectorized", "one multiplication and two reductions")

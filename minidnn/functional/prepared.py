@@ -79,6 +79,11 @@ def prepared_weight(
     return prepared
 
 
+def forget_prepared(weight: Tensor) -> None:
+    """Give up what is kept, and its memory."""
+    vars(weight).pop(_KEPT, None)
+
+
 def _prepared_for(kept: _Kept, weight: Tensor, input_shape: tuple[int, ...]) -> PreparedWeight:
     """The form for an input shape; most shapes share one."""
     if kept.by_version:

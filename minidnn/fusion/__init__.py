@@ -15,6 +15,7 @@ from typing import Any, Self
 import numpy.typing as npt
 
 from kernels.array import Array, check_floating
+from minidnn.functional.prepared import forget_prepared
 from minidnn.fusion.program import Program, Runner
 from minidnn.fusion.recording import record
 from minidnn.fusion.rewriting import fold_batch_norms, fuse_activations
@@ -63,6 +64,8 @@ class Fused(Module):
 
     def _new_runner(self, x: Array) -> Runner:
         runner = self._runners[x.shape, x.dtype] = Runner(self.program(x))
+        for parameter in self.model.parameters():
+            forget_prepared(parameter)  # the recorded runs left there what the runner has in its own form
         if len(self._runners) > SHAPES_KEPT:
             self._runners.popitem(last=False)
         return runner

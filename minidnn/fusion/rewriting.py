@@ -17,6 +17,7 @@ from dataclasses import replace
 import numpy as np
 
 from kernels.array import Array
+from kernels.batch_norm import batch_norm_forward_inference_activated
 from kernels.conv2d import conv2d_forward_prepared, conv2d_prepare_weight
 from kernels.depthwise_conv2d import depthwise_conv2d_forward_activated
 from kernels.prepared import PreparedWeight
@@ -26,7 +27,7 @@ from minidnn.functional.activation import HardSigmoid, HardSwish, ReLU, ReLU6, S
 from minidnn.functional.convolution import Conv2d, ConvTranspose2d, DepthwiseConv2d
 from minidnn.functional.linear import Linear
 from minidnn.functional.normalization import BatchNormInference
-from minidnn.fusion.program import NOTHING, Program, Step
+from minidnn.fusion.program import Program, Step
 
 # By the names that kernels/prepared.py gives them.
 ACTIVATIONS: dict[type[Function], str] = {
@@ -68,6 +69,18 @@ class ActivatedDepthwiseConv2d(Function):
     def forward(self, x: Array, weight: Array, bias: Array | None) -> Array:
         """Convolve every channel of (N, C, H, W) with its filters in (C * M, 1, KH, KW)."""
         return depthwise_conv2d_forward_activated(x, weight, bias, self.window, self.activation)
+
+
+class ActivatedBatchNorm(Function):
+    """y = f((x - mean) / sqrt(var + eps) weight + bias), channel by channel, with an activation f."""
+
+    def __init__(self, eps: float, activation: str) -> None:
+        self.eps = eps
+        self.activation = activation
+
+    def forward(self, x: Array, weight: Array | None, bias: Array | None, mean: Array, var: Array) -> Array:
+        """Normalise (N, C, *spatial)."""
+        return batch_norm_forward_inference_activated(x, weight, bias, mean, var, self.eps, self.activation)
 
 
 def fold_batch_norms(program: Program) -> Program:
@@ -119,16 +132,12 @@ def _scaled(function: Function, weight: Array, scale: Array) -> Array:
 
 
 def fuse_activations(program: Program) -> Program:
-    """Prepare the weights of convolutions, and let their kernels apply the activations behind them.
-
-    A batch norm that stayed, with an activation behind it, is a depthwise convolution of one tap per channel.
-    """
+    """Prepare the weights of convolutions; they and batch norms that stayed end with their activation."""
     steps = list(program.steps)
     for layer in program.steps:
         follower = _only_reader(program, layer)
         activation = ACTIVATIONS.get(type(follower.function)) if follower else None
-        convolution = _as_convolution(program, layer) if activation else layer
-        fused = _fused(program, convolution, activation)
+        fused = _fused(program, layer, activation)
         if fused is not None:
             if follower and activation:
                 steps.remove(follower)
@@ -145,24 +154,14 @@ def _only_reader(program: Program, step: Step) -> Step | None:
     return next((reader for reader in program.steps if slot in reader.inputs), None)
 
 
-def _as_convolution(program: Program, step: Step) -> Step:
-    """A batch norm over planes as the depthwise convolution that it is; any other step as it is."""
-    if not isinstance(step.function, BatchNormInference) or len(program.shapes[step.outputs[0]]) != 4:
-        return step
-    channels = program.shapes[step.outputs[0]][1]
-    mean = program.constants[step.inputs[3]]
-    assert mean is not None
-    taps = program.constant(np.ones((channels, 1, 1, 1), mean.dtype))
-    identity = Step(DepthwiseConv2d(Window.of(1)), (step.inputs[0], taps, NOTHING), step.inputs[:1])
-    return _folded(program, identity, step)
-
-
 def _fused(program: Program, layer: Step, activation: str | None) -> Step | None:
     """The layer as a kernel that ends with the activation, if it has one; None if there is none."""
     if isinstance(layer.function, Conv2d) and _is_layer(program, layer):
         return replace(layer, function=_prepared(program, layer, activation), inputs=layer.inputs[:1])
     if isinstance(layer.function, DepthwiseConv2d) and activation:
         return replace(layer, function=ActivatedDepthwiseConv2d(layer.function.window, activation))
+    if isinstance(layer.function, BatchNormInference) and activation:
+        return replace(layer, function=ActivatedBatchNorm(layer.function.eps, activation))
     return None
 
 

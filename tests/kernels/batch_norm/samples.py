@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from kernels.prepared import ACTIVATIONS
 from tests.kernels.sample import Draw, Sample
 
 EPS = 1e-5
+NAMES = list(ACTIVATIONS)
 
 
 def samples(
@@ -55,6 +57,14 @@ def samples(
             lambda draw: (draw.normal(*shape), parameter(draw), parameter(draw), *statistics(draw), eps),
         ),
         Sample(
+            "batch_norm_forward_inference_activated",
+            label,
+            lambda draw: (
+                *(draw.normal(*shape), parameter(draw), parameter(draw), *statistics(draw), eps),
+                NAMES[len(label) % len(NAMES)],
+            ),
+        ),
+        Sample(
             "batch_norm_backward_inference",
             label,
             lambda draw: (draw.normal(*shape), draw.normal(*shape), parameter(draw), *statistics(draw), eps),
@@ -64,6 +74,13 @@ def samples(
 
 
 SAMPLES = [
+    # Names of seven lengths: every activation.
+    *(
+        row
+        for length in range(7)
+        for row in samples("x" * length, 2, 3, 5, 4)
+        if "activated" in row.operation
+    ),
     *samples("rank-2", 5, 3),
     *samples("rank-3", 3, 4, 7),
     *samples("rank-4", 2, 3, 5, 4),
@@ -74,6 +91,8 @@ SAMPLES = [
     *samples("one-sample", 1, 3, 3, 5),
     *samples("one-channel", 4, 1, 3, 2),
     *samples("two-values", 2, 3, eps=0.5),
+    *samples("several-blocks", 3, 2, 66, 65),
+    *samples("several-planes-in-a-block", 5, 2, 11, 7),
     *samples("empty-batch", 0, 3, 4, 2),
     *samples("empty-plane", 2, 3, 0),
 ]
@@ -165,7 +184,23 @@ def _backward_inference(
     return _backward(function, grad_output, x, weight)
 
 
+def _forward_inference_activated(
+    x: np.ndarray,
+    weight: np.ndarray | None,
+    bias: np.ndarray | None,
+    running_mean: np.ndarray,
+    running_var: np.ndarray,
+    eps: float,
+    activation: str,
+) -> Any:
+    import torch
+
+    y = _forward_inference(x, weight, bias, running_mean, running_var, eps)
+    return getattr(torch.nn.functional, activation)(*_tensors(y)).numpy()
+
+
 ORACLES = {
+    "batch_norm_forward_inference_activated": _forward_inference_activated,
     "batch_norm_forward_training": _forward_training,
     "batch_norm_backward_training": _backward_training,
     "batch_norm_forward_inference": _forward_inference,

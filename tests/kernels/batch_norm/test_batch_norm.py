@@ -12,6 +12,7 @@ from kernels.batch_norm import (
     batch_norm_backward_inference,
     batch_norm_backward_training,
     batch_norm_forward_inference,
+    batch_norm_forward_inference_activated,
     batch_norm_forward_training,
 )
 from tests.kernels.sample import Draw
@@ -123,3 +124,19 @@ def test_the_other_directions_refuse() -> None:
         batch_norm_forward_inference(x, None, None, channel, channel, 0)
     with pytest.raises(ValueError, match=r"grad_output must have shape \(4, 3\), got \(3, 4\)"):
         batch_norm_backward_inference(x.T, x, channel, channel, channel, 1e-5)
+
+
+def test_a_large_mean_costs_the_variance_no_digits() -> None:
+    """The mean is a thousand standard deviations: squares of the values themselves would lose six digits."""
+    x = (1000 + Draw(4).normal(2, 3, 70, 67)).astype(np.float32)
+    _, mean, inverse_std = batch_norm_forward_training(x, None, None, None, None, 0.1, 1e-5)
+    wide = x.astype(np.float64)
+    np.testing.assert_allclose(mean, wide.mean((0, 2, 3)), rtol=1e-7)
+    np.testing.assert_allclose(inverse_std, 1 / np.sqrt(wide.var((0, 2, 3)) + 1e-5), rtol=2e-7)
+
+
+@pytest.mark.parametrize("activation", ["gelu", None])
+def test_an_activation_that_is_none_of_the_endings(activation: str | None) -> None:
+    x, channel = np.ones((2, 3)), np.ones(3)
+    with pytest.raises(ValueError, match=r"activation must be"):
+        batch_norm_forward_inference_activated(x, None, None, channel, channel, 1e-5, activation)
