@@ -1,10 +1,10 @@
 """A sliding window over planes, laid out so that every tap reads contiguous memory; for the CPU kernels.
 
-A window that moves by S over a line meets, with its tap at distance d, the elements S o + d for o = 0, 1, and
-so on: every S-th one. Sort the line into S phases (phase r holds the elements S u + r by their numbers u), and
-the tap meets the elements u = o + d // S of phase d % S: contiguous memory, for any stride and dilation.
-In a plane sorted by both axes, its rows laid end to end with their padding between them, a tap's elements
-for all outputs are one contiguous run. So a convolution or pooling is
+A window that moves by S over a line meets, with its tap at distance d, the elements S o + d for o = 0, 1, ...
+Sort the line into S phases (phase r holds the elements S u + r by their numbers u), and the tap meets the
+elements u = o + d // S of phase d % S: contiguous memory, for any stride and dilation. In a plane sorted by
+both axes, its rows laid end to end with their padding between them, a tap's elements for all outputs are one
+contiguous run. So a convolution or pooling is
 
     target[t] = combination over the taps k of source[offsets[k] + t]
 
@@ -13,9 +13,9 @@ over full vectors whatever the plane's width; the positions t between two rows c
 Seen from the input (`backward_layout`), element h = S u + r - before receives from the outputs o = u - d // S
 through the taps with d % S = r: now the targets have phases and the source has one.
 
-Both are the same work: read rows of the source planes into a buffer by phase (`load_band`), combine, and write
-the target's phases to its rows (`store_band`). A band is as many rows as keep the buffers in the first-level
-cache. A buffer may be overrun by SLACK vectors.
+Both are the same work: read rows of the source planes into a buffer by phase (`load_band`), combine, and
+write the target's phases to its rows (`store_band`). A band is as many rows as keep the buffers in the
+first-level cache. A buffer may be overrun by SLACK vectors.
 
 The functions of a band become part of the kernel that calls them: handing over a layout of thirty numbers
 costs more than the work on a small plane.
@@ -101,7 +101,7 @@ class Layout(NamedTuple):
         starts: the list of where each target phase's taps begin, and where the last one's end.
         offsets: the list of where each tap's elements lie in the source buffer, ordered by target phase.
         taps: the list of the taps' numbers p KW + q (of source plane m of a group: m KH KW + p KW + q).
-        count: how many taps there are.
+        tap_count: how many taps there are.
     """
 
     rows: Axis
@@ -119,7 +119,7 @@ class Layout(NamedTuple):
     starts: int
     offsets: int
     taps: int
-    count: int
+    tap_count: int
 
 
 @functools.lru_cache(maxsize=1024)
@@ -303,7 +303,7 @@ def _make_add_taps(vectors: int) -> Any:
         weights_at: Any,
         start: Any,
     ) -> Any:
-        """The vectors from target[target_at] on become start + the sum over the `count` (at least 1) taps k of
+        """The vectors from target[target_at] on become start plus a sum over `count` (at least 1) taps k, of
         weights[weights_at + k] source[source_at + offsets[offsets_at + k]:].
         """
 

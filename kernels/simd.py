@@ -104,7 +104,7 @@ class VectorBuilder:
         return self._masked("load", self.vector, [pointer, alignment, mask, otherwise])
 
     def load_masked(self, address: Any, bits: Any) -> Any:
-        """Return the elements from an address on whose bit (of an integer of `lanes` bits) is set, the rest 0."""
+        """Return the elements from an address on whose bit (in an integer of `lanes` bits) is set, else 0."""
         pointer = self.builder.bitcast(address, self.vector.as_pointer())
         mask = self.builder.bitcast(bits, ir.VectorType(ir.IntType(1), self.lanes))
         alignment = ir.IntType(32)(self.bytes)
@@ -261,7 +261,9 @@ def copy_even(typing_context: Any, target: Any, target_at: Any, source: Any, sou
         # The second vector ends on the last element wanted: beyond it nothing may be read.
         halves = simd.load(first), simd.load(simd.after(first, simd.lanes - 1))
         order = [2 * i if 2 * i < simd.lanes else 2 * i + 1 for i in range(simd.lanes)]
-        simd.store(simd.shuffle(*halves, order), simd.address(signature.args[0], target, target_at))
+        simd.store(
+            simd.shuffle(halves[0], halves[1], order), simd.address(signature.args[0], target, target_at)
+        )
         return context.get_dummy_value()
 
     return types.void(target, types.intp, source, types.intp), emit
@@ -286,7 +288,7 @@ def copy_partial_even(
             )
             for start in (0, simd.lanes)
         ]
-        evens = simd.shuffle(*halves, range(0, 2 * simd.lanes, 2))
+        evens = simd.shuffle(halves[0], halves[1], range(0, 2 * simd.lanes, 2))
         simd.store(evens, simd.address(signature.args[0], target, target_at))
         return context.get_dummy_value()
 
@@ -328,7 +330,7 @@ def store_interleaved(
         for start in (0, simd.lanes):
             order = [start // 2 + i // 2 + i % 2 * simd.lanes for i in range(simd.lanes)]
             left = builder.sub(count, INDEX(start))
-            simd.store_partial(simd.shuffle(*vectors, order), simd.after(place, start), left)
+            simd.store_partial(simd.shuffle(vectors[0], vectors[1], order), simd.after(place, start), left)
         return context.get_dummy_value()
 
     return types.void(target, types.intp, source, types.intp, types.intp, types.intp), emit

@@ -114,7 +114,7 @@ def _convolve(
     layout = layout_of(numbers)
     source = np.zeros(layout.source_size, x.dtype)
     target = np.zeros(layout.target_phases * layout.target_size, x.dtype)
-    weights = np.empty(layout.count, x.dtype)
+    weights = np.empty(layout.tap_count, x.dtype)
     jobs = y.size // (layout.targets * layout.rows.target * layout.columns.target) * layout.bands
     first, last = jobs * task // tasks, jobs * (task + 1) // tasks
     _convolve_bands(first, last, numbers, x, weight, starts, source, weights, target, y, ending)
@@ -183,15 +183,15 @@ def _correlate(
 ) -> None:
     """grad_weight[tap] = sum of grad_output * (x seen by the tap), channel by channel."""
     layout = layout_of(numbers)
-    channels = grad_weight.size // (layout.targets * layout.count)
+    channels = grad_weight.size // (layout.targets * layout.tap_count)
     source = np.zeros(layout.source_size, x.dtype)
     # A tap's sum in each lane of a vector; the last group of taps is padded.
-    sums = np.empty(layout.targets * (layout.count + TAPS) * vector_lanes(x), x.dtype)
+    sums = np.empty(layout.targets * (layout.tap_count + TAPS) * vector_lanes(x), x.dtype)
     for c in range(channels * task // tasks, channels * (task + 1) // tasks):
         sums[:] = 0
         for n in range(batch):
             _correlate_plane(numbers, n * channels + c, grad_output, x, source, sums)
-        _add_lanes(sums, layout.targets, layout.count, grad_weight, c * layout.targets * layout.count)
+        _add_lanes(sums, layout.targets, layout.tap_count, grad_weight, c * layout.targets * layout.tap_count)
 
 
 @compiled(borrowing=True)
@@ -204,8 +204,8 @@ def _correlate_plane(numbers: Any, group: int, grad_output: Any, x: Any, source:
         for m in range(layout.targets):
             plane = group * layout.targets + m
             first = (plane * layout.rows.target + band * layout.band) * width
-            for k in range(0, layout.count, TAPS):
-                at = (m * (layout.count + TAPS) + k) * lanes
+            for k in range(0, layout.tap_count, TAPS):
+                at = (m * (layout.tap_count + TAPS) + k) * lanes
                 _add_products(
                     sums,
                     at,
@@ -217,7 +217,7 @@ def _correlate_plane(numbers: Any, group: int, grad_output: Any, x: Any, source:
                     layout.pitch,
                     numbers,
                     layout.offsets + k,
-                    min(TAPS, layout.count - k),
+                    min(TAPS, layout.tap_count - k),
                 )
 
 

@@ -40,7 +40,7 @@ def _floating(x: Array, *others: Any) -> bool:
 
 def _planes_fit(x: Array, window: Window) -> bool:
     """The winners' places within a plane are counted in 32 bits."""
-    return x.shape[2] * x.shape[3] < 2**31
+    return bool(x.dtype in FLOATING and x.shape[2] * x.shape[3] < 2**31)
 
 
 # ---- maximum
@@ -129,7 +129,7 @@ def _maxima_of_band(
     load_band(layout, numbers, band, x, plane, source, x.dtype.type(-np.inf))
     length = (band_rows(layout, band) - 1) * layout.pitch + layout.columns.steps
     for t in range(0, length, 2 * vector_lanes(best)):
-        _fold_maximum(best, winner, t, source, numbers, layout.offsets, distances, layout.count)
+        _fold_maximum(best, winner, t, source, numbers, layout.offsets, distances, layout.tap_count)
     store_band(layout, band, best, y, plane)
     _store_places(layout, band, winner, indices, plane)
     _mend_empty_windows(layout, band, y, indices, plane, first_rows, first_columns)
@@ -261,7 +261,8 @@ def max_pool2d_backward_planes(
 @functools.lru_cache(maxsize=1024)
 def _is_tap(window: Window, axis: int) -> Array:
     """For every distance from a window's first tap along one axis: whether there is a tap."""
-    return np.arange(window.extent[axis]) % window.dilation[axis] == 0
+    is_tap: Array = np.arange(window.extent[axis]) % window.dilation[axis] == 0
+    return is_tap
 
 
 @parallel
@@ -366,7 +367,7 @@ def _averages(
     """y = sum of the window / (row divisor * column divisor)."""
     layout = layout_of(numbers)
     source, target = np.zeros(layout.source_size, x.dtype), np.zeros(layout.target_size, x.dtype)
-    ones = np.ones(layout.count, x.dtype)
+    ones = np.ones(layout.tap_count, x.dtype)
     jobs = y.size // (layout.rows.target * layout.columns.target) * layout.bands
     for job in range(jobs * task // tasks, jobs * (task + 1) // tasks):
         _average_band(job, numbers, x, source, ones, target, y, row_divisors, column_divisors)
@@ -411,7 +412,7 @@ def _shares(
     shares = np.empty(rows.source * columns.source, grad_x.dtype)
     source = np.zeros(layout.source_size, grad_x.dtype)
     target = np.zeros(layout.target_phases * layout.target_size, grad_x.dtype)
-    ones = np.ones(layout.count, grad_x.dtype)
+    ones = np.ones(layout.tap_count, grad_x.dtype)
     planes = grad_x.size // (rows.target * columns.target)
     for plane in range(planes * task // tasks, planes * (task + 1) // tasks):
         gradients = grad_output[plane * shares.size : (plane + 1) * shares.size]

@@ -83,3 +83,11 @@ def test_an_activation_that_is_none_of_the_endings(activation: str | None) -> No
     x, weight = np.ones((1, 2, 3, 3)), np.ones((2, 1, 1, 1))
     with pytest.raises(ValueError, match=r"activation must be"):
         depthwise_conv2d_forward_activated(x, weight, None, Window.of(1), activation)
+
+
+def test_infinities_do_not_reach_taps_that_do_not_see_them() -> None:
+    """The last column meets only the last tap of a row, although vectors reach past the rows' ends."""
+    x = np.ones((1, 1, 4, 5), np.float32)
+    x[..., -1] = np.inf
+    grad_weight = depthwise_conv2d_backward_weight(np.ones((1, 1, 2, 3), np.float32), x, Window.of(3))
+    assert np.array_equal(grad_weight[0, 0], [[6, 6, np.inf]] * 3)

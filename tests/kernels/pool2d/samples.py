@@ -79,6 +79,9 @@ WINDOWS = {
     "single-pixel": ((1, 1, 1, 1), Window.of(1)),
     "one-by-one": ((1, 2, 3, 5), Window.of(1, 2)),
     "wider-than-the-plane": ((1, 2, 2, 2), Window.of(4, 1, 2)),
+    "several-bands": ((1, 2, 90, 71), Window.of(3, 2, 1)),
+    "several-bands-overlapping": ((1, 1, 61, 100), Window.of((3, 5), 1, (1, 2))),
+    "stride-3": ((1, 1, 20, 40), Window.of((4, 2), (2, 3), (2, 1))),
     "empty-batch": ((0, 2, 5, 4), Window.of(2, 2)),
 }
 
