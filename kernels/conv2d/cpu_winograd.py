@@ -342,29 +342,20 @@ def _multiply_tiles(
         lanes = simd.lanes
         a_first, b_first = simd.address(kinds[2], a, a_at), simd.address(kinds[5], b, b_at)
         c_first = simd.address(kinds[7], c, c_at)
-        blocks = builder.sdiv(builder.add(depth, INDEX(lanes - 1)), INDEX(lanes))
 
         def multiply(rows: int) -> None:
-            def along_blocks(block: Any, sums: Any) -> list[Any]:
-                before = builder.mul(block, INDEX(lanes))
-                left = builder.sub(depth, before)
-                whole = builder.icmp_signed(">=", left, INDEX(lanes))
-                a_block = simd.after(a_first, builder.mul(block, a_step))
-                b_block = simd.after(b_first, builder.mul(before, INDEX(2 * lanes)))
+            def along_depth(k: Any, sums: Any) -> list[Any]:
+                block = simd.after(a_first, builder.mul(builder.udiv(k, INDEX(lanes)), a_step))
+                numbers = simd.after(block, builder.urem(k, INDEX(lanes)))
+                b_row = simd.after(b_first, builder.mul(k, INDEX(2 * lanes)))
+                columns = [simd.load(b_row), simd.load(simd.after(b_row, lanes))]
+                new = []
+                for i in range(rows):
+                    number = simd.broadcast(builder.load(simd.after(numbers, i * lanes)))
+                    new += [simd.multiply_add(number, columns[j], sums[2 * i + j]) for j in (0, 1)]
+                return new
 
-                def along_lanes(k: Any, sums: Any) -> list[Any]:
-                    numbers = simd.after(a_block, k)
-                    b_row = simd.after(b_block, builder.mul(k, INDEX(2 * lanes)))
-                    columns = [simd.load(b_row), simd.load(simd.after(b_row, lanes))]
-                    new = []
-                    for i in range(rows):
-                        number = simd.broadcast(builder.load(simd.after(numbers, i * lanes)))
-                        new += [simd.multiply_add(number, columns[j], sums[2 * i + j]) for j in (0, 1)]
-                    return new
-
-                return simd.loop(builder.select(whole, INDEX(lanes), left), sums, along_lanes)
-
-            sums = simd.loop(blocks, [simd.constant(0.0)] * (2 * rows), along_blocks)
+            sums = simd.loop(depth, [simd.constant(0.0)] * (2 * rows), along_depth)
             for i in range(rows):
                 place = simd.after(c_first, i * lanes)
                 simd.store(sums[2 * i], place)

@@ -63,8 +63,8 @@ ROWS = 8 if REGISTERS == 32 else 4
 SLICE_BYTES = 5 * 2**20
 CHUNK_BYTES = 9 * 2**20
 
-# With fewer outputs per channel there is too little to sum for the transforms to pay.
-FEWEST_OUTPUTS = 40
+# With a smaller N OH OW C O the three steps' launches cost more than the multiplications that they save.
+SMALLEST_LAYER = 500_000
 
 # The steps of `correlate`.
 TRANSFORM, MULTIPLY, FINISH = 0, 1, 2
@@ -276,6 +276,6 @@ def announce_winograd_weight() -> None:
         pays=lambda grad_output, x, window, groups: (
             x.dtype in DEFAULT_TYPES
             and fills_vectors(grad_output.shape[1], x.shape[1], groups)
-            and grad_output.shape[0] * grad_output.shape[2] * grad_output.shape[3] >= FEWEST_OUTPUTS
+            and grad_output.size * x.shape[1] // groups >= SMALLEST_LAYER
         ),
     )(weight_gradient)

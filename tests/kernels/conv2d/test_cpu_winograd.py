@@ -227,8 +227,8 @@ def test_the_tile_with_fewer_multiplications_is_chosen() -> None:
 def test_default(dtype: type, channels: int, window: Window, chosen: bool) -> None:
     """float32 with enough channels; float64 stays with the direct algorithm unless asked."""
     draw = Draw(3, dtype)
-    x, weight = draw.normal(1, channels, 20, 20), draw.normal(16, channels, *window.kernel)
-    dy = draw.normal(1, 16, *window.output_size((20, 20)))
+    x, weight = draw.normal(1, channels, 40, 40), draw.normal(16, channels, *window.kernel)
+    dy = draw.normal(1, 16, *window.output_size((40, 40)))
     names = {
         registry.choose(conv2d_prepare_weight, weight, x.shape, window, 1).name,
         registry.choose(conv2d_forward, x, weight, None, window, 1).name,
