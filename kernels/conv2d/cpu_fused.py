@@ -18,23 +18,16 @@ blocks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, is_jitted
+from numba.extending import intrinsic
 
-from kernels.activation import (
-    hardsigmoid_forward,
-    hardswish_forward,
-    sigmoid_forward,
-    silu_forward,
-    tanh_forward,
-)
-from kernels.activation.cpu import FORWARD
+from kernels import endings
 from kernels.compilation import compiled, parallel
+from kernels.endings import end_with
 from kernels.gemm import NARROW, ROWS, STRIP_ROWS, columns_of_tile, pack_rows, strip
 from kernels.simd import INDEX, VectorBuilder, copy_partial, store_partial, vector_lanes
 
@@ -45,39 +38,15 @@ BLOCK_DEPTH = 768
 PANELS = 6
 
 # Activations that a tile's clamp cannot do, by the code that a kernel is told; 0 is none.
-CODES = {"hardsigmoid": 1, "hardswish": 2, "sigmoid": 3, "silu": 4, "tanh": 5}
-
-
-def _formula(contract: Callable[..., Any]) -> Any:
-    """The compiled form of an activation's formula for one number."""
-    formula = FORWARD[contract]
-    return formula if is_jitted(formula) else compiled(formula)
-
-
-_hardsigmoid, _hardswish = _formula(hardsigmoid_forward), _formula(hardswish_forward)
-_sigmoid, _silu, _tanh = _formula(sigmoid_forward), _formula(silu_forward), _formula(tanh_forward)
+CLAMPED = ("relu", "relu6")
+CODES = {name: code for name, code in endings.CODES.items() if name not in CLAMPED}
 
 
 @compiled
 def activate(code: int, y: Any, at: int, step: int, rows: int, columns: int) -> None:
     """Apply an activation of CODES to `rows` rows of `columns` elements, `step` apart."""
     for i in range(rows):
-        start = at + i * step
-        if code == 1:
-            for j in range(start, start + columns):
-                y[j] = _hardsigmoid(y[j])
-        elif code == 2:
-            for j in range(start, start + columns):
-                y[j] = _hardswish(y[j])
-        elif code == 3:
-            for j in range(start, start + columns):
-                y[j] = _sigmoid(y[j])
-        elif code == 4:
-            for j in range(start, start + columns):
-                y[j] = _silu(y[j])
-        elif code == 5:
-            for j in range(start, start + columns):
-                y[j] = _tanh(y[j])
+        end_with(code, y[at + i * step : at + i * step + columns])
 
 
 class Geometry(NamedTuple):
