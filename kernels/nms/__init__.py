@@ -26,9 +26,9 @@ def nms(boxes: Array, scores: Array, iou_threshold: float) -> Array:
     Dtypes: boxes and scores float32 or float64, the same; the result is int64.
     Edge contract: of equal scores the lower index comes first; a NaN score comes before every number, as in
         PyTorch's sort, so that it shows. IoU is computed in the boxes' dtype, each step rounded, and an IoU
-        equal to the threshold suppresses nothing. An IoU that is NaN suppresses nothing either: that
-        of two boxes without area, and of a box with a NaN corner or an infinite area. Boxes with reversed
-        corners meet no other box. K may be 0.
+        equal to the threshold suppresses nothing. An IoU that is NaN suppresses nothing either: two boxes
+        without area have it, two of infinite area, and a box with a NaN corner. Boxes with reversed corners
+        meet no other box. K may be 0.
 
     Raises:
         ValueError: another shape, or an iou_threshold outside [0, 1].
