@@ -12,6 +12,7 @@ from kernels.conv2d.cpu_backward_input import input_gradient
 from kernels.conv2d.cpu_backward_weight import weight_gradient
 from kernels.conv2d.versions import TYPES
 from kernels.memory import empty
+from kernels.product import product
 from kernels.registry import implements
 from kernels.window import Window
 
@@ -43,6 +44,32 @@ def conv2d_backward_input_patches(
 ) -> Array:
     """dX = W^T dY, of which only the parts that add up in dX are computed, and in place."""
     return input_gradient(grad_output, weight, input_shape, window, groups)
+
+
+def _is_one_position(size: Sequence[int], window: Window, groups: int) -> bool:
+    """Whether the planes are single elements that a 1x1 kernel sees once: a fully connected layer."""
+    pointwise = window.kernel == (1, 1) and window.padding == ((0, 0), (0, 0))
+    return pointwise and groups == 1 and tuple(size) == (1, 1)
+
+
+@implements(
+    conv2d_backward_input,
+    "one_position",
+    "planes of one element: the product of a fully connected layer",
+    backend="cpu",
+    fits=lambda grad_output, weight, input_shape, window, groups: (
+        weight.dtype in TYPES and _is_one_position(input_shape[2:], window, groups)
+    ),
+    pays=lambda grad_output, weight, input_shape, window, groups: weight.size >= 1 << 14,
+)
+def conv2d_backward_input_one_position(
+    grad_output: Array, weight: Array, input_shape: Sequence[int], window: Window, groups: int
+) -> Array:
+    """dX = dY W for matrices (N, O) and (O, C)."""
+    grad_x = empty(tuple(input_shape), grad_output.dtype)
+    dy = contiguous(grad_output)[:, :, 0, 0]
+    product(dy, (dy.shape[1], 1), contiguous(weight)[:, :, 0, 0], grad_x[:, :, 0, 0])
+    return grad_x
 
 
 @parallel(summing=True)
