@@ -27,9 +27,15 @@ def check_plane_indices(name: str, indices: Array, like: Array, plane: Sequence[
     """
     check_indices(name, indices)
     check_shape(name, indices, like.shape)
+    if not isinstance(indices, np.ndarray):
+        return  # in device memory: to look at the values would mean to wait for the device
     end = plane[0] * plane[1]
-    if indices.size and (indices.min() < minimum or indices.max() >= end):
-        worst = indices.min() if indices.min() < minimum else indices.max()
+    # Negative numbers are the largest ones once they count as unsigned: one pass finds that all is well.
+    if indices.size == 0 or indices.view(np.uint64).max() < end:
+        return
+    lowest, highest = indices.min(), indices.max()
+    if lowest < minimum or highest >= end:
+        worst = lowest if lowest < minimum else highest
         raise ValueError(f"{name} must lie in [{minimum}, {end}) for planes of {tuple(plane)}, got {worst}")
 
 

@@ -43,6 +43,11 @@ def _planes_fit(x: Array, window: Window) -> bool:
     return bool(x.dtype in FLOATING and x.shape[2] * x.shape[3] < 2**31)
 
 
+def _coordinates_fit(grad_output: Array, indices: Array, input_shape: Sequence[int], window: Window) -> bool:
+    """The windows' corners are kept in 32 bits."""
+    return bool(grad_output.dtype in FLOATING and max(input_shape[2:]) < 2**30)
+
+
 # ---- maximum
 
 
@@ -238,7 +243,7 @@ def _mend_empty_windows(
     max_pool2d_backward,
     "planes",
     "every window adds its gradient at its winner, plane by plane",
-    fits=_floating,
+    fits=_coordinates_fit,
 )
 def max_pool2d_backward_planes(
     grad_output: Array, indices: Array, input_shape: Sequence[int], window: Window
@@ -251,18 +256,18 @@ def max_pool2d_backward_planes(
         contiguous(grad_output),
         contiguous(indices),
         grad_x,
-        _is_tap(window, 0),
-        _is_tap(window, 1),
-        np.array([window.stride, [before for before, _ in window.padding]]),
+        *_reach(window),
     )
     return grad_x
 
 
 @functools.lru_cache(maxsize=1024)
-def _is_tap(window: Window, axis: int) -> Array:
-    """For every distance from a window's first tap along one axis: whether there is a tap."""
-    is_tap: Array = np.arange(window.extent[axis]) % window.dilation[axis] == 0
-    return is_tap
+def _reach(window: Window) -> tuple[Array, Array, Array]:
+    """For every distance from a window's first tap, down and across: whether there is a tap; and the strides
+    and the padding before, (2, 2).
+    """
+    rows, columns = (np.arange(e) % d == 0 for e, d in zip(window.extent, window.dilation, strict=True))
+    return rows, columns, np.array([window.stride, [before for before, _ in window.padding]])
 
 
 @parallel
@@ -278,22 +283,76 @@ def _scatter(
 ) -> None:
     """geometry: the strides, then the padding before, along both axes."""
     batch, channels, height, width = grad_x.shape
-    per_width = 1 / width
+    tops, lefts = _corners(indices.shape[2], indices.shape[3], geometry)
+    dense = row_taps.all() and column_taps.all()
     for plane in range(batch * channels * task // tasks, batch * channels * (task + 1) // tasks):
         n, c = plane // channels, plane % channels
-        winners, gradients, target = indices[n, c], grad_output[n, c], grad_x[n, c].reshape(height * width)
+        winners, gradients = indices[n, c].ravel(), grad_output[n, c].ravel()
+        target = grad_x[n, c].reshape(height * width)
         target[:] = 0
-        for p in range(winners.shape[0]):
-            top = p * geometry[0, 0] - geometry[1, 0]
-            for q in range(winners.shape[1]):
-                i = winners[p, q]
-                # floor(i / width) without a division: half an element more than i is far from every border.
-                row = int((i + 0.5) * per_width)
-                down, across = row - top, i - row * width - (q * geometry[0, 1] - geometry[1, 1])
-                if i < 0 or not 0 <= down < row_taps.size or not 0 <= across < column_taps.size:
-                    continue
-                if row_taps[down] and column_taps[across]:
-                    target[i] += gradients[p, q]
+        if dense and _all_in_reach(winners, tops, lefts, width, row_taps.size, column_taps.size):
+            _add_all(winners, gradients, target)
+        else:
+            _add_covered(winners, gradients, tops, lefts, width, row_taps, column_taps, target)
+
+
+@compiled
+def _corners(height: int, width: int, geometry: Any) -> Any:
+    """Return the rows and the columns of the first taps of all windows, two arrays (OH OW,)."""
+    tops, lefts = np.empty(height * width, np.int32), np.empty(height * width, np.int32)
+    for p in range(height):
+        for q in range(width):
+            tops[p * width + q] = p * geometry[0, 0] - geometry[1, 0]
+            lefts[p * width + q] = q * geometry[0, 1] - geometry[1, 1]
+    return tops, lefts
+
+
+@compiled(inline="always")
+def _row_of(i: int, per_width: float) -> int:
+    """floor(i / width) without a division: half an element more than i is far from every border."""
+    return int((i + 0.5) * per_width)
+
+
+@compiled(borrowing=True)
+def _all_in_reach(winners: Any, tops: Any, lefts: Any, width: int, rows: int, columns: int) -> bool:
+    """Whether every winner exists and lies in the rectangle of rows x columns at its window's corner."""
+    per_width = 1 / width
+    signs = 0  # negative as soon as one of the distances is
+    for t in range(winners.size):
+        i = winners[t]
+        row = _row_of(i, per_width)
+        down, across = row - tops[t], i - row * width - lefts[t]
+        signs |= i | down | (rows - 1 - down) | across | (columns - 1 - across)
+    return signs >= 0
+
+
+@compiled(borrowing=True)
+def _add_all(winners: Any, gradients: Any, target: Any) -> None:
+    for t in range(winners.size):
+        target[np.uint64(winners[t])] += gradients[t]
+
+
+@compiled(borrowing=True)
+def _add_covered(
+    winners: Any,
+    gradients: Any,
+    tops: Any,
+    lefts: Any,
+    width: int,
+    row_taps: Any,
+    column_taps: Any,
+    target: Any,
+) -> None:
+    """Add the gradients of the windows that have a tap on their winner."""
+    per_width = 1 / width
+    for t in range(winners.size):
+        i = winners[t]
+        row = _row_of(i, per_width)
+        down, across = row - tops[t], i - row * width - lefts[t]
+        if i < 0 or not 0 <= down < row_taps.size or not 0 <= across < column_taps.size:
+            continue
+        if row_taps[down] and column_taps[across]:
+            target[i] += gradients[t]
 
 
 # ---- average

@@ -25,6 +25,11 @@ Y = np.zeros((2, 3, 2, 2))
 INDICES = np.zeros((2, 3, 2, 2), np.int64)
 
 
+def _host_versions(operation: str) -> tuple[str, ...]:
+    """Those that take NumPy arrays."""
+    return kernels.versions(operation, "reference") + kernels.versions(operation, "cpu")
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -94,7 +99,7 @@ def test_bad_arguments(call: Callable[[], Any], error: type[Exception], message:
         call()
 
 
-@pytest.mark.parametrize("version", kernels.versions("max_pool2d_forward"))
+@pytest.mark.parametrize("version", _host_versions("max_pool2d_forward"))
 def test_a_window_that_sees_nothing(version: str) -> None:
     """Every tap in the padding: -inf and index -1 (PyTorch's index points outside the plane)."""
     window = Window.of(2, 1, 1, 2)
@@ -105,9 +110,26 @@ def test_a_window_that_sees_nothing(version: str) -> None:
     assert max_pool2d_backward(np.ones((1, 1, 1, 1)), indices, (1, 1, 1, 1), window) == 0
 
 
+@pytest.mark.parametrize("version", _host_versions("max_pool2d_backward"))
+def test_a_window_sends_nothing_to_elements_beyond_it(version: str) -> None:
+    """In image i element i - 1 wins everywhere: only the windows around it pass their gradient."""
+    size, window = (4, 5), Window.of(3, 2, 1)
+    outputs = window.output_size(size)
+    grad_output = np.random.default_rng(2).standard_normal((21, 1, *outputs))
+    indices = np.broadcast_to(np.arange(-1, 20)[:, None, None, None], grad_output.shape)
+    expected = np.zeros((21, 1, *size))
+    for h, w, p, q in np.ndindex(*size, *outputs):
+        if abs(2 * p - h) <= 1 and abs(2 * q - w) <= 1:
+            element = h * 5 + w
+            expected[element + 1, 0, h, w] += grad_output[element + 1, 0, p, q]
+    with kernels.use(max_pool2d_backward=version):
+        grad = max_pool2d_backward(grad_output, indices, expected.shape, window)
+    np.testing.assert_allclose(grad, expected, rtol=1e-14)
+
+
 def test_a_tie_sends_its_gradient_to_the_first_maximum() -> None:
     x = np.array([[[[1.0, 5.0, 5.0], [5.0, 5.0, 2.0]]]])
-    for version in kernels.versions("max_pool2d_forward"):
+    for version in _host_versions("max_pool2d_forward"):
         with kernels.use(max_pool2d_forward=version):
             indices = max_pool2d_forward(x, Window.of(2, 1))[1]
         assert indices.tolist() == [[[[1, 1]]]]
