@@ -61,7 +61,10 @@ def check_broadcast(**arrays: Array) -> tuple[int, ...]:
     Axes are aligned at the end; along each, the lengths other than 1 must be equal.
     """
     try:
-        return np.broadcast(*arrays.values()).shape
+        try:
+            return np.broadcast(*arrays.values()).shape
+        except TypeError:  # arrays in device memory are not NumPy's to look at
+            return np.broadcast_shapes(*(tuple(array.shape) for array in arrays.values()))
     except ValueError:
         shapes = " and ".join(f"{name} {tuple(array.shape)}" for name, array in arrays.items())
         raise ValueError(

@@ -7,7 +7,8 @@ backend's file is imported on first use.
 
 A backend's versions form a ladder in the order of their definition, from the one that reads best to the
 one that runs best. Unless `use` says otherwise the last version that fits the arguments and pays for them
-runs, of the first backend that has one.
+runs, of the first backend that has one. Which backends are asked depends on where the arrays lie: those of
+host memory are for "cpu" and "reference", those of a device's memory for "gpu".
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ R = TypeVar("R")
 BACKENDS = ("reference", "cpu", "gpu")
 # Backends for arrays in host memory, the preferred one first.
 HOST_BACKENDS = ("cpu", "reference")
+# Those for arrays in a device's memory.
+DEVICE_BACKENDS = ("gpu",)
 
 
 class UnavailableError(ImportError):
@@ -72,7 +75,8 @@ _EVERYTHING = Selection()
 _versions: dict[tuple[str, str], list[Version]] = {}
 _folders: dict[str, str] = {}
 _loaded: set[tuple[str, str]] = set()
-_remembered: dict[tuple[str, str | None, str | None], tuple[Version, ...]] = {}
+_remembered: dict[tuple[str, str | None, str | None, bool], tuple[Version, ...]] = {}
+_device_types: set[type] = set()
 _selection: ContextVar[Selection] = ContextVar("kernels_selection", default=_EVERYTHING)
 
 
@@ -92,7 +96,8 @@ def implements(
         version: its name on the ladder; a repeated name replaces the earlier function.
         idea: one line that says what this version does differently.
         backend: "reference", "cpu" or "gpu"; by default the name of the file the function stands in.
-        fits: called with the operation's arguments; false when this version cannot take them.
+        fits: called with the operation's arguments; false when this version cannot take them. Of the gpu
+            backend it is asked only about arrays in device memory; others do not fit.
         pays: called with the operation's arguments; false when an earlier version is the better choice
             for them, such as one without threads for a small array. It still runs when asked for by name.
     """
@@ -101,7 +106,10 @@ def implements(
         home = backend or function.__module__.rpartition(".")[2]
         if home not in BACKENDS:
             raise ValueError(f"backend must be one of {', '.join(BACKENDS)}, got {home!r}")
-        row = Version(contract.__name__, home, version, idea, function, fits or _always, pays or _always)
+        takes = fits or _always
+        if home in DEVICE_BACKENDS:
+            takes = _only_on_device(takes)
+        row = Version(contract.__name__, home, version, idea, function, takes, pays or _always)
         ladder = _versions.setdefault((row.operation, home), [])
         ladder[:] = [other for other in ladder if other.name != version] + [row]
         _remembered.clear()
@@ -115,6 +123,36 @@ def withdraw(operation: str, backend: str, version: str) -> None:
     ladder = _versions[operation, backend]
     ladder[:] = [row for row in ladder if row.name != version]
     _remembered.clear()
+
+
+def declare_device_type(array_type: type) -> None:
+    """From now on arrays of this type lie in a device's memory: versions of the gpu backend take them."""
+    _device_types.add(array_type)
+
+
+def on_device(arguments: tuple[Any, ...]) -> bool:
+    """Return whether the arrays among the arguments, or in lists among them, lie in a device's memory.
+
+    Raises:
+        TypeError: some do and some do not.
+    """
+    if not _device_types:
+        return False
+    device = host = False
+    for argument in arguments:
+        for item in argument if isinstance(argument, list | tuple) else (argument,):
+            device = device or type(item) in _device_types
+            host = host or isinstance(item, np.ndarray)
+    if device and host:
+        raise TypeError("some arrays are in device memory and some in host memory; move them to one place")
+    return device
+
+
+def _only_on_device(fits: Callable[..., bool]) -> Callable[..., bool]:
+    def takes(*arguments: Any, **keywords: Any) -> bool:
+        return on_device(arguments) and fits(*arguments, **keywords)
+
+    return takes
 
 
 @np.errstate(all="ignore")  # as a decorator it costs half of what it does as a context
@@ -141,10 +179,11 @@ def _chosen(contract: Callable[..., Any], arguments: tuple[Any, ...], keywords: 
     operation = contract.__name__
     wanted = asked.versions.get(operation)
     # Every operation on every array asks, so the answer to the same question is remembered.
-    question = operation, asked.backend, wanted
+    device = on_device(arguments)
+    question = operation, asked.backend, wanted, device
     candidates = _remembered.get(question)
     if candidates is None:
-        candidates = _remembered[question] = _candidates(operation, asked.backend, wanted)
+        candidates = _remembered[question] = _candidates(operation, asked.backend, wanted, device)
     for version in candidates:
         if (version.pays is _always or version.pays(*arguments, **keywords)) and (
             version.fits is _always or version.fits(*arguments, **keywords)
@@ -153,20 +192,23 @@ def _chosen(contract: Callable[..., Any], arguments: tuple[Any, ...], keywords: 
     for version in candidates:
         if version.fits(*arguments, **keywords):
             return version
-    raise ValueError(_no_version(operation, asked.backend, wanted))
+    raise ValueError(_no_version(operation, asked.backend, wanted, device))
 
 
-def _candidates(operation: str, backend: str | None, wanted: str | None) -> tuple[Version, ...]:
+def _candidates(operation: str, backend: str | None, wanted: str | None, device: bool) -> tuple[Version, ...]:
     """The versions in question, best first."""
-    backends = HOST_BACKENDS if backend is None else (backend,)
+    backends = [name for name in (DEVICE_BACKENDS if device else HOST_BACKENDS) if backend in (None, name)]
     ladders = [row for name in backends for row in reversed(_ladder(operation, name))]
     return tuple(row for row in ladders if wanted is None or row.name == wanted)
 
 
-def _no_version(operation: str, backend: str | None, wanted: str | None) -> str:
+def _no_version(operation: str, backend: str | None, wanted: str | None, device: bool) -> str:
     rows = [f"{row.backend} {row.name}" for row in table() if row.operation == operation]
     asked = " ".join(word for word in (backend, wanted) if word) or "any"
-    return f"{operation} has no version for {asked} that takes these arguments; it has: {', '.join(rows)}"
+    place = " in device memory" if device else ""
+    return (
+        f"{operation} has no version for {asked} that takes these arguments{place}; it has: {', '.join(rows)}"
+    )
 
 
 def selection() -> Selection:

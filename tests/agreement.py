@@ -4,8 +4,8 @@
     python -m tests.agreement --check    measure, and fail where the committed page says something else
 
 The rows are the registry's, the arguments those of the sample tables: a new version or backend appears by
-being registered. Where a column cannot be measured (PyTorch is not installed, a backend does not run on this
-machine) the committed page's word stands.
+being registered. The gpu backend's run on the emulator of kernels/cuda. Where a column cannot be measured
+(PyTorch is not installed, a backend does not run on this machine) the committed page's word stands.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import argparse
 import inspect
 import math
 import re
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ import kernels
 from kernels import registry
 from kernels.registry import Version
 from tests.kernels import tables
+from tests.kernels.cuda import transfer
 from tests.kernels.sample import Draw, Sample
 
 PAGE = Path(__file__).parent.parent / "docs" / "agreement.md"
@@ -47,7 +49,8 @@ with:
 
 An error is the largest difference over all samples and outputs, relative to the largest magnitude of the
 output, as the nearest power of ten; *exact* means no difference at all. Integer outputs (indices, masks) and
-the places of infinities and NaN must be equal. Below each table stands what the operations promise at
+the places of infinities and NaN must be equal. Versions of the gpu backend ran on the emulator of
+kernels/cuda. Below each table stands what the operations promise at
 the edges.
 
 Written by `python -m tests.agreement`; `--check` fails when it no longer holds.
@@ -117,6 +120,8 @@ def measure_operation(versions: Sequence[Version], samples: Sequence[Sample]) ->
 def run(version: Version, sample: Sample, dtype: Any) -> list[Any] | None:
     """What a version gives through the public contract, or None where the sample does not fit it."""
     arguments = list(sample.make(Draw(SEED, dtype)))
+    if version.backend == "gpu":
+        return transfer.run(version, sample, arguments) if shutil.which("g++") else None
     if not version.fits(*arguments):
         return None
     with kernels.use(backend=version.backend, **{version.operation: version.name}):

@@ -11,17 +11,21 @@ A launch that does something wrong raises EmulatorError, which names kernel, sou
 What is found depends on the mode, see `modes.py`.
 """
 
+from kernels import registry
 from kernels.cuda.emulator.build import sanitizer_environment
 from kernels.cuda.emulator.device_array import (
     DeviceArray,
     asarray,
     ascontiguousarray,
     empty,
+    matmul,
     zeros,
 )
 from kernels.cuda.emulator.errors import EmulatorError
 from kernels.cuda.emulator.modes import MODES, mode, use_mode
 from kernels.cuda.emulator.module import RawKernel, RawModule
+
+registry.declare_device_type(DeviceArray)
 
 __all__ = [
     "MODES",
@@ -32,6 +36,7 @@ __all__ = [
     "asarray",
     "ascontiguousarray",
     "empty",
+    "matmul",
     "mode",
     "sanitizer_environment",
     "use_mode",

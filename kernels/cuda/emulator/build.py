@@ -119,12 +119,21 @@ def compile_kernels(source: str, definitions: Sequence[str], build: str) -> Comp
         raise EmulatorError('the source holds no kernel: an extern "C" __global__ void function is needed')
     table = ", ".join(f"EMULATOR_KERNEL({name}, ({bounds}))" for name, bounds in kernels.items())
     body = _DYNAMIC_SHARED.sub(r"EMULATOR_DYNAMIC_SHARED(\1, \2);", source)
-    text = f'#include "cuda_emulator.h"\n#line 1 "kernel.cu"\n{body}\nEMULATOR_KERNEL_TABLE({table})\n'
+    text = (
+        f'#include "cuda_emulator.h"\n{_macros(definitions)}\n#line 1 "kernel.cu"\n{body}\n'
+        f"EMULATOR_KERNEL_TABLE({table})\n"
+    )
     scheduler_path, scheduler = _load_scheduler(build)
-    flags = (*_KERNEL_FLAGS, *_SANITIZER_FLAGS[build], *definitions)
+    flags = (*_KERNEL_FLAGS, *_SANITIZER_FLAGS[build])
     # Linked by its path: in one process a kernel of each mode finds its own scheduler.
     path = compile_shared(f"kernels-{build}", text, flags, (str(scheduler_path),))
     return _load(path, scheduler)
+
+
+def _macros(definitions: Sequence[str]) -> str:
+    """The options -DNAME=VALUE as lines of source, so that they hold behind the emulator's own headers."""
+    parts = [definition.removeprefix("-D").partition("=") for definition in definitions]
+    return "\n".join(f"#define {name} {value if sign else 1}" for name, sign, value in parts)
 
 
 def _load(path: Path, scheduler: ctypes.CDLL) -> Compiled:

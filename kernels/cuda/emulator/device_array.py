@@ -124,6 +124,11 @@ def asarray(array: npt.ArrayLike | DeviceArray, dtype: npt.DTypeLike | None = No
     return result
 
 
+def matmul(a: DeviceArray, b: DeviceArray) -> DeviceArray:
+    """Return the matrix products a @ b over broadcast leading axes: what a GPU's library computes."""
+    return asarray(np.matmul(a._elements, b._elements))
+
+
 def ascontiguousarray(array: DeviceArray) -> DeviceArray:
     """Return the array in row-major order: itself, or a copy."""
     return array if array.flags.c_contiguous else asarray(array._elements)

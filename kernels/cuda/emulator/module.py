@@ -72,7 +72,7 @@ class RawModule:
 
     def __init__(self, *, code: str, options: Sequence[str] = (), backend: str = "nvrtc") -> None:
         self._code = code
-        self._definitions = tuple(option for option in options if option.startswith(("-D", "-U")))
+        self._definitions = tuple(option for option in options if option.startswith("-D"))
         self.compiled()
 
     def compiled(self) -> Compiled:

@@ -1,0 +1,146 @@
+"""The convolution on the GPU, see conv2d.cu: a ladder of three forwards, and gradients that gather.
+
+direct          one thread per output
+im2col          columns, and the library's matrix product (cuBLAS, through CuPy)
+im2col_tiled    columns, and a product of our own on tiles in shared memory
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kernels.array import Array
+from kernels.conv2d import (
+    conv2d_backward_bias,
+    conv2d_backward_input,
+    conv2d_backward_weight,
+    conv2d_forward,
+)
+from kernels.cuda.launch import THREADS, Source, array_module, c_type, contiguous, empty_beside, floating
+from kernels.cuda.window import window_arguments
+from kernels.elementwise import add
+from kernels.registry import implements
+from kernels.window import Window
+
+SOURCE = Source(__file__, "conv2d.cu")
+TILE = 16
+MOST_BATCHES = 65535  # of a grid's third axis
+
+
+def _channels(x_channels: int, out_channels: int, groups: int) -> list[np.int64]:
+    """The kernels' parameters CHANNELS."""
+    return [np.int64(number) for number in (x_channels, out_channels, groups)]
+
+
+@implements(conv2d_forward, "direct", "one thread per output walks over its patch", fits=floating)
+def conv2d_forward_direct(x: Array, weight: Array, bias: Array | None, window: Window, groups: int) -> Array:
+    """Every thread reads its patch and its filter from global memory."""
+    x, weight = contiguous(x), contiguous(weight)
+    size = window.output_size(x.shape[2:])
+    y: Array = empty_beside(x, (x.shape[0], weight.shape[0], *size), x.dtype)
+    arguments = (
+        *(x, weight, None if bias is None else contiguous(bias), y, np.int64(y.size)),
+        *window_arguments(window, x.shape[2:], size),
+        *_channels(x.shape[1], weight.shape[0], groups),
+    )
+    SOURCE.launch_each("direct_forward", y.size, arguments, {"REAL": c_type(x.dtype)})
+    return y
+
+
+def _columns(x: Any, window: Window, groups: int) -> Any:
+    """Return the patches (N G, C KH KW, OH OW) as columns."""
+    x = contiguous(x)
+    size = window.output_size(x.shape[2:])
+    taps = window.kernel[0] * window.kernel[1]
+    shape = (x.shape[0] * groups, x.shape[1] // groups * taps, size[0] * size[1])
+    columns = empty_beside(x, shape, x.dtype)
+    arguments = (x, columns, np.int64(columns.size), *window_arguments(window, x.shape[2:], size))
+    SOURCE.launch_each("im2col", columns.size, arguments, {"REAL": c_type(x.dtype)})
+    return columns
+
+
+@implements(conv2d_forward, "im2col", "patches as columns, and the library's matrix product", fits=floating)
+def conv2d_forward_im2col(x: Array, weight: Array, bias: Array | None, window: Window, groups: int) -> Array:
+    """The columns take KH KW times the input's memory."""
+    columns = _columns(x, window, groups)  # (N G, C KH KW, OH OW)
+    depth, width = columns.shape[1:]
+    rows = weight.shape[0] // groups
+    filters: Any = contiguous(weight).reshape(1, groups, rows, depth)
+    product = array_module(x).matmul(filters, columns.reshape(x.shape[0], groups, depth, width))
+    y: Array = product.reshape(x.shape[0], weight.shape[0], *window.output_size(x.shape[2:]))
+    return y if bias is None else add(y, bias.reshape(1, bias.shape[0], 1, 1))
+
+
+@implements(
+    conv2d_forward,
+    "im2col_tiled",
+    "patches as columns, and a product on tiles in shared memory",
+    fits=floating,
+)
+def conv2d_forward_im2col_tiled(
+    x: Array, weight: Array, bias: Array | None, window: Window, groups: int
+) -> Array:
+    """Every element of a tile is read once from global memory and used by the threads of a whole row."""
+    columns = _columns(x, window, groups)  # (N G, C KH KW, OH OW)
+    batches, depth, width = columns.shape
+    rows = weight.shape[0] // groups
+    y: Array = empty_beside(x, (x.shape[0], weight.shape[0], *window.output_size(x.shape[2:])), x.dtype)
+    if not y.size:
+        return y
+    grid = (-(-width // TILE), -(-rows // TILE), min(batches, MOST_BATCHES))
+    sizes = [np.int64(number) for number in (batches, groups, rows, depth, width)]
+    arguments = (contiguous(weight), columns, None if bias is None else contiguous(bias), y, *sizes)
+    SOURCE.launch("tiled_product", grid, (TILE, TILE), arguments, {"REAL": c_type(x.dtype)})
+    return y
+
+
+@implements(
+    conv2d_backward_input, "direct", "one thread per input element gathers its outputs", fits=floating
+)
+def conv2d_backward_input_direct(
+    grad_output: Array, weight: Array, input_shape: Sequence[int], window: Window, groups: int
+) -> Array:
+    """No two threads write to one element, so no atomics are needed."""
+    grad_output, weight = contiguous(grad_output), contiguous(weight)
+    grad_x: Array = empty_beside(grad_output, input_shape, grad_output.dtype)
+    arguments = (
+        *(grad_output, weight, grad_x, np.int64(grad_x.size)),
+        *window_arguments(window, grad_x.shape[2:], grad_output.shape[2:]),
+        *_channels(grad_x.shape[1], weight.shape[0], groups),
+    )
+    SOURCE.launch_each("direct_backward_input", grad_x.size, arguments, {"REAL": c_type(grad_output.dtype)})
+    return grad_x
+
+
+@implements(
+    conv2d_backward_weight, "direct", "one thread per weight sums over images and positions", fits=floating
+)
+def conv2d_backward_weight_direct(grad_output: Array, x: Array, window: Window, groups: int) -> Array:
+    """One thread adds everything up in order."""
+    grad_output, x = contiguous(grad_output), contiguous(x)
+    shape = (grad_output.shape[1], x.shape[1] // groups, *window.kernel)
+    grad_weight: Array = empty_beside(x, shape, x.dtype)
+    arguments = (
+        *(grad_output, x, grad_weight, np.int64(grad_weight.size), np.int64(x.shape[0])),
+        *window_arguments(window, x.shape[2:], grad_output.shape[2:]),
+        *_channels(x.shape[1], grad_output.shape[1], groups),
+    )
+    SOURCE.launch_each("direct_backward_weight", grad_weight.size, arguments, {"REAL": c_type(x.dtype)})
+    return grad_weight
+
+
+@implements(
+    conv2d_backward_bias, "rows", "a block per channel, whose threads combine in pairs", fits=floating
+)
+def conv2d_backward_bias_rows(grad_output: Array) -> Array:
+    """The order of the sum depends on the shape only."""
+    grad_output = contiguous(grad_output)
+    batch, channels, height, width = grad_output.shape
+    grad_bias: Array = empty_beside(grad_output, (channels,), grad_output.dtype)
+    sizes = [np.int64(number) for number in (batch, channels, height * width)]
+    arguments = (grad_output, grad_bias, *sizes)
+    SOURCE.launch("backward_bias", (channels,), (THREADS,), arguments, {"REAL": c_type(grad_output.dtype)})
+    return grad_bias

@@ -1,0 +1,75 @@
+"""Every gpu version of every operation on the emulator, over the registry's samples."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import kernels
+from kernels import registry
+from kernels.cuda import emulator
+from tests.kernels import tables
+from tests.kernels.cuda import transfer
+from tests.kernels.sample import Draw, Sample
+
+DTYPES = [np.float64, np.float32]
+OPERATIONS = sorted({row.operation for row in registry.table() if row.backend == "gpu"})
+SAMPLES = [sample for sample in tables.samples() if sample.operation in OPERATIONS]
+
+
+@pytest.fixture(autouse=True)
+def look_closely() -> Iterator[None]:
+    """In the mode that the environment asks for, or else with UndefinedBehaviorSanitizer."""
+    with emulator.use_mode(os.environ.get("MINIDNN_EMULATOR_MODE", "undefined")):
+        yield
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=["float64", "float32"])
+@pytest.mark.parametrize("sample", SAMPLES, ids=str)
+def test_versions_agree_with_loops(sample: Sample, dtype: Any) -> None:
+    want = tables.truth(sample, seed=1)
+    for version in transfer.device_versions(sample.operation):
+        got = transfer.run(version, sample, copy.deepcopy(list(sample.make(Draw(1, dtype)))))
+        if got is None:
+            continue
+        assert tables.worst_error(got, want) <= tables.bound(sample, dtype), version.name
+        for ours, theirs in zip(got, want, strict=True):
+            assert ours.dtype == (theirs.dtype if theirs.dtype.kind in "iub" else dtype), version.name
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_version_takes_some_sample(operation: str) -> None:
+    for version in transfer.device_versions(operation):
+        drawn = [
+            list(sample.make(Draw(1, np.float32))) for sample in SAMPLES if sample.operation == operation
+        ]
+        assert any(version.fits(*map(transfer.to_device, arguments)) for arguments in drawn), version.name
+
+
+def test_host_arrays_do_not_fit_a_gpu_version() -> None:
+    x = np.ones(3, np.float32)
+    with (
+        kernels.use(backend="gpu"),
+        pytest.raises(ValueError, match="relu_forward has no version for gpu that takes these arguments"),
+    ):
+        registry.contract("relu_forward")(x)
+
+
+def test_device_arrays_do_not_fit_a_host_version() -> None:
+    x = emulator.asarray(np.ones(3, np.float32))
+    with (
+        kernels.use(backend="reference"),
+        pytest.raises(ValueError, match="takes these arguments in device memory"),
+    ):
+        registry.contract("relu_forward")(x)
+
+
+def test_mixed_places_are_refused() -> None:
+    x = np.ones(3, np.float32)
+    with pytest.raises(TypeError, match="some arrays are in device memory and some in host memory"):
+        registry.contract("relu_backward")(emulator.asarray(x), x)
