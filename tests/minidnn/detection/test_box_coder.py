@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minidnn.detection.box_coder import BoxCoder
@@ -24,6 +24,7 @@ def test_by_hand() -> None:
     assert no_change.tolist() == [[PROPOSAL[0].tolist()] * 2]
 
 
+@settings(max_examples=50, deadline=None, derandomize=True)
 @given(st.integers(0, 1000))
 def test_what_was_encoded_is_decoded(seed: int) -> None:
     boxes, proposals = random_boxes(seed, 7, 50.0), random_boxes(seed + 1, 7, 50.0)
