@@ -182,9 +182,10 @@ def _check_channels(x: Array, **per_channel: Array | None) -> None:
     check_rank("x", x, 2, 3, 4, 5)
     if x.shape[1] == 0:
         raise ValueError(f"x must have at least one channel, got shape {x.shape}")
+    channels = x.shape[1:2]
     for name, array in per_channel.items():
         if array is not None:
-            check_shape(name, array, x.shape[1:2])
+            check_shape(name, array, channels)
 
 
 def _check_eps(eps: float) -> None:

@@ -29,6 +29,8 @@ from kernels.registry import implements
 
 # Values whose mean and deviations are taken while they are in the first-level cache.
 BLOCK = 4096
+# Values that are normalised by known statistics in the time of one of `tasks_for`'s steps.
+VALUES_PER_STEP = 4
 # Planes smaller than this are gathered channel by channel first: vectors need neighbours.
 SMALLEST_PLANE = 8
 
@@ -42,9 +44,8 @@ def _planes(x: Array) -> Array:
     batch, channels = x.shape[:2]
     plane = math.prod(x.shape[2:])
     if plane < SMALLEST_PLANE:
-        return np.ascontiguousarray(x.reshape(batch, channels, plane).transpose(1, 0, 2)).reshape(
-            1, channels, -1
-        )
+        by_channel = x.reshape(batch, channels, plane).transpose(1, 0, 2)
+        return np.ascontiguousarray(by_channel).reshape(1, channels, batch * plane)
     return contiguous(x).reshape(batch, channels, plane)
 
 
@@ -53,7 +54,8 @@ def _restored(planes: Array, like: Array) -> Array:
     batch, channels = like.shape[:2]
     if planes.shape[0] == batch:
         return planes.reshape(like.shape)
-    return np.ascontiguousarray(planes.reshape(channels, batch, -1).transpose(1, 0, 2)).reshape(like.shape)
+    by_channel = planes.reshape(channels, batch, math.prod(like.shape[2:]))
+    return np.ascontiguousarray(by_channel.transpose(1, 0, 2)).reshape(like.shape)
 
 
 def _per_channel(values: Array | None, default: float, x: Array) -> Array:
@@ -342,7 +344,7 @@ def _forward_inference(
     planes = _planes(x)
     y = empty(planes.shape, x.dtype)
     _normalise(
-        tasks_for(x.size),
+        tasks_for(x.size // VALUES_PER_STEP),
         planes,
         _per_channel(weight, 1, x),
         _per_channel(bias, 0, x),
