@@ -94,6 +94,12 @@ def test_classes_without_objects_do_not_count() -> None:
     assert np.isnan(voc_mean_average_precision([detections([], [])], [objects([])]).mean)
 
 
+def test_a_class_whose_objects_are_all_difficult_does_not_count() -> None:
+    target = objects([LEFT, RIGHT], [1, 2], difficult=[False, True])
+    result = voc_mean_average_precision([detections([LEFT, RIGHT], [0.9, 0.8], [1, 2])], [target])
+    assert result.by_class == {1: 1.0}
+
+
 def test_curves() -> None:
     assert voc_average_precision(np.array([0.5, 1.0]), np.array([1.0, 1.0])) == 1
     assert voc_average_precision(np.array([0.5, 1.0]), np.array([0.5, 1.0]), eleven_points=True) == 1
