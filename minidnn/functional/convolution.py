@@ -187,7 +187,7 @@ def conv2d(
     if depthwise:
         return _on_batch(DepthwiseConv2d(window), x, weight, bias)
     function = Conv2d(window, groups)
-    if _may_prepare(x, weight, bias, groups):
+    if _may_prepare(x, weight, bias, groups) and 0 not in x.shape[-3:]:
         shape = x.shape if x.ndim == 4 else (1, *x.shape)
         function.prepared = prepared_weight(weight, shape, conv2d_prepare_weight, window, groups)
     return _on_batch(function, x, weight, bias)

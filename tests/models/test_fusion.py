@@ -18,8 +18,10 @@ from tests.models.reference import Reference, references
 
 FLOAT64 = 1e-10
 
+# One of each kind of block in the quick suite, all others in the slow one.
+QUICK = {"lenet5", "squeezenet1_1", "resnet20", "preresnet18", "mobilenet_v3_small", "shufflenet_v2_x1_0"}
 ROWS = [
-    pytest.param(reference, marks=[pytest.mark.slow] if reference.slow else [], id=name)
+    pytest.param(reference, marks=[] if name in QUICK else [pytest.mark.slow], id=name)
     for name, reference in references().items()
 ]
 
@@ -60,6 +62,7 @@ def test_no_architecture_is_forgotten() -> None:
     assert tuple(row.id for row in ROWS) == names()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v2", "efficientnet_b0", "googlenet_bn", *NORMS_LEFT])
 def test_which_batch_norms_are_left(name: str) -> None:
     reference = references()[name]
@@ -69,6 +72,7 @@ def test_which_batch_norms_are_left(name: str) -> None:
     assert left == NORMS_LEFT.get(name, 0)
 
 
+@pytest.mark.slow
 def test_a_vgg_is_little_but_its_layers() -> None:
     """13 convolutions, 5 + 1 pools, a reshape, 3 linear layers and the ReLUs behind two of them."""
     reference = references()["vgg16_bn"]

@@ -52,9 +52,10 @@ def test_filling_is_sensitive(reference: Reference) -> None:
     images = digest.evaluation_images(reference, reference.shape)
     logits = our.forward_only(images)
     others = our.forward_only(filling.normal("other images", reference.shape))
-    weight = next(parameter.data for parameter in our.parameters().values() if parameter.ndim > 1)
-    place = np.unravel_index(np.abs(weight).argmax(), weight.shape)
-    weight[place] *= -1
+    weight = next(parameter for parameter in our.parameters().values() if parameter.ndim > 1)
+    place = np.unravel_index(np.abs(weight.data).argmax(), weight.shape)
+    weight.data[place] *= -1
+    weight.mark_changed()
     changed = our.forward_only(images)
     for moved in (others, changed):
         assert np.abs(moved - logits).max() > CHANGE * np.abs(logits).max()
