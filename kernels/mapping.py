@@ -98,7 +98,9 @@ def apply_kernel(kernel: Any, *operands: Any) -> Array:
     first = operands[0]
     y = empty(first.shape, first.dtype)
     arguments = [
-        contiguous(x).reshape(-1) if isinstance(x, np.ndarray | np.generic) else first.dtype.type(x)
+        contiguous(np.asarray(x)).reshape(-1)
+        if isinstance(x, np.ndarray | np.generic)
+        else first.dtype.type(x)
         for x in operands
     ]
     kernel(tasks_for(y.size), y.reshape(-1), *arguments)
