@@ -12,6 +12,7 @@ import ast
 import contextlib
 import functools
 import hashlib
+import logging
 import os
 import pickle
 import sys
@@ -31,6 +32,12 @@ from kernels.cache_folder import cache_folder
 
 VERSIONS = numba.__version__, llvmlite.__version__, np.__version__, sys.version
 DIGEST_SIZE = hashlib.sha256().digest_size
+
+
+@functools.cache
+def _announce() -> None:
+    """Say once why the first use of a kernel takes seconds; shown where logging shows INFO."""
+    logging.getLogger("kernels").info("compiling kernels for this machine; later runs find them compiled")
 
 
 class _Store(_Cache):  # type: ignore[misc]
@@ -65,6 +72,7 @@ class _Store(_Cache):  # type: ignore[misc]
         path = self._path(signature, target_context.codegen())
         content = None if path is None else _read(path)
         if content is None:
+            _announce()
             return None
         return compiler.CompileResult._rebuild(target_context, *pickle.loads(content))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Annotated
 
@@ -51,6 +52,8 @@ def _minidnn(
 
 def main() -> None:
     """Run the program: exit status 0, 2 for a user's mistake (told in one line), 130 after Ctrl-C."""
+    logging.basicConfig(format="minidnn: %(message)s")
+    logging.getLogger("kernels").setLevel(logging.INFO)
     try:
         app(prog_name="minidnn")
     except (ValueError, TypeError, OSError, ImportError) as error:
