@@ -189,9 +189,10 @@ def backward_layout(window: Window, size: Pair, sources: int, itemsize: int) -> 
     for length, output, stride, (before, _), line in zip(
         size, outputs, window.stride, window.padding, distances, strict=True
     ):
-        reach = line[-1] // stride
-        steps = (before + length - 1) // stride + 1
-        axes.append(Axis(output, length, 1, stride, reach, before, steps, reach))
+        # The first `skipped` numbers lie in the padding, and no target takes them.
+        reach, skipped = line[-1] // stride, before // stride
+        steps = (before + length - 1) // stride + 1 - skipped
+        axes.append(Axis(output, length, 1, stride, reach - skipped, before % stride, steps, reach))
     rows, columns = axes
     pitch = columns.steps + columns.reach
     band = _band_rows(rows, pitch, sources, window.stride[0] * window.stride[1], itemsize)
@@ -343,11 +344,18 @@ _add_taps_4, _add_taps_2, _add_taps_1 = _make_add_taps(4), _make_add_taps(2), _m
 
 @compiled(inline="always")
 def add_band(
-    layout: Layout, numbers: Any, band: int, source: Any, weights: Any, start: Any, target: Any
+    layout: Layout,
+    numbers: Any,
+    band: int,
+    source: Any,
+    weights: Any,
+    weights_at: int,
+    start: Any,
+    target: Any,
 ) -> None:
     """Compute a band of all target phases: start + the taps' sum of weights[k] source[offsets[k] + t].
 
-    weights: a number per tap, in the order of `layout.offsets`.
+    weights: from `weights_at` on a number per tap, in the order of `layout.offsets`.
     """
     length = (band_rows(layout, band) - 1) * layout.pitch + layout.columns.steps
     for phase in range(layout.target_phases):
@@ -355,7 +363,16 @@ def add_band(
         count = numbers[layout.starts + phase + 1] - first
         if count:
             _add_run(
-                length, target, at, source, numbers, layout.offsets + first, count, weights, first, start
+                length,
+                target,
+                at,
+                source,
+                numbers,
+                layout.offsets + first,
+                count,
+                weights,
+                weights_at + first,
+                start,
             )
         else:
             _fill(target, at, at + length, start)

@@ -136,14 +136,21 @@ def _convolve_bands(
 ) -> None:
     """Convolve the bands first .. last - 1, counted over all groups of planes."""
     layout = layout_of(numbers)
+    # Where the input has no phases the taps come in the order of the weights.
+    ordered = True
+    for k in range(weights.size):
+        ordered &= numbers[layout.taps + k] == k
     for job in range(first, last):
         group, band = job // layout.bands, job % layout.bands
         load_band(layout, numbers, band, x, group, source, x.dtype.type(0))
         for plane in range(group * layout.targets, (group + 1) * layout.targets):
             channel = plane % starts.size
-            for k in range(weights.size):
-                weights[k] = weight[channel * weights.size + numbers[layout.taps + k]]
-            add_band(layout, numbers, band, source, weights, starts[channel], target)
+            used, at = weight, channel * weights.size
+            if not ordered:
+                used, at = weights, 0
+                for k in range(weights.size):
+                    weights[k] = weight[channel * weights.size + numbers[layout.taps + k]]
+            add_band(layout, numbers, band, source, used, at, starts[channel], target)
             if ending:
                 end_with(ending, target)
             store_band(layout, band, target, y, plane)

@@ -447,7 +447,7 @@ def _average_band(
     layout = layout_of(numbers)
     plane, band = job // layout.bands, job % layout.bands
     load_band(layout, numbers, band, x, plane, source, x.dtype.type(0))
-    add_band(layout, numbers, band, source, ones, x.dtype.type(0), target)
+    add_band(layout, numbers, band, source, ones, 0, x.dtype.type(0), target)
     for u in range(band_rows(layout, band)):
         sums = target[u * layout.pitch : u * layout.pitch + layout.columns.target]
         for q in range(column_divisors.size):
@@ -490,5 +490,5 @@ def _spread_plane(
     layout = layout_of(numbers)
     for band in range(layout.bands):
         load_band(layout, numbers, band, shares, 0, source, grad_x.dtype.type(0))
-        add_band(layout, numbers, band, source, ones, grad_x.dtype.type(0), target)
+        add_band(layout, numbers, band, source, ones, 0, grad_x.dtype.type(0), target)
         store_band(layout, band, target, grad_x, plane)
