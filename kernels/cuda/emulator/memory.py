@@ -25,8 +25,7 @@ _c.mmap.restype = ctypes.c_void_p
 _c.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
 _c.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 _c.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-_c.aligned_alloc.restype = ctypes.c_void_p
-_c.aligned_alloc.argtypes = [ctypes.c_size_t, ctypes.c_size_t]
+_c.posix_memalign.argtypes = [ctypes.POINTER(ctypes.c_void_p), ctypes.c_size_t, ctypes.c_size_t]
 _c.free.argtypes = [ctypes.c_void_p]
 
 
@@ -46,7 +45,9 @@ class Allocation:
         if self._guarded:
             self._map()
         else:
-            self.address = _c.aligned_alloc(_ALIGNMENT, max(size, 1))
+            place = ctypes.c_void_p()
+            _c.posix_memalign(ctypes.byref(place), _ALIGNMENT, max(size, 1))
+            self.address = place.value or 0
         if not self.address:
             raise MemoryError(f"no memory for an array of {size} bytes")
         ctypes.memset(self.address, 0xFF, size)

@@ -183,7 +183,7 @@ char* new_shared_memory(uint64_t bytes) {
     static char* fence = nullptr;
     static uint64_t mapped = 0;
     if (address_sanitizer() || thread_sanitizer) {
-        shared_blocks.push_back(static_cast<char*>(std::aligned_alloc(16, std::max<uint64_t>(bytes, 1))));
+        shared_blocks.push_back(static_cast<char*>(std::malloc(std::max<uint64_t>(bytes, 1))));
         return shared_blocks.back();
     }
     if (!fence || bytes > mapped) {

@@ -14,7 +14,7 @@ import kernels
 from kernels import registry
 from kernels.cuda import emulator
 from tests.kernels import tables
-from tests.kernels.cuda import transfer
+from tests.kernels.cuda import sweep, transfer
 from tests.kernels.sample import Draw, Sample
 
 DTYPES = [np.float64, np.float32]
@@ -73,3 +73,10 @@ def test_mixed_places_are_refused() -> None:
     x = np.ones(3, np.float32)
     with pytest.raises(TypeError, match="some arrays are in device memory and some in host memory"):
         registry.contract("relu_backward")(emulator.asarray(x), x)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["orders", "thread"])
+def test_some_samples_in_the_other_modes(mode: str) -> None:
+    """All of them, and the address mode, by script: see sweep.py."""
+    assert sweep.run(mode, draw=12) == []

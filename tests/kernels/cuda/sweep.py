@@ -1,0 +1,79 @@
+"""Every gpu version over the registry's samples in one mode of the emulator, in a process of its own.
+
+python -m tests.kernels.cuda.sweep thread              all samples, with ThreadSanitizer
+python -m tests.kernels.cuda.sweep address --draw 20   twenty of them, drawn by a seed
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+
+from kernels import registry
+from kernels.cuda import emulator
+from tests.kernels import tables
+from tests.kernels.cuda import transfer
+from tests.kernels.sample import Draw, Sample
+
+SEED = 5
+CHILD = "--in-this-process"
+
+
+def samples(draw: int | None) -> list[Sample]:
+    operations = {row.operation for row in registry.table() if row.backend == "gpu"}
+    every = [sample for sample in tables.samples() if sample.operation in operations]
+    return every if draw is None else random.Random(SEED).sample(every, draw)
+
+
+def fault(sample: Sample) -> str:
+    """What is wrong with some version on a sample; "" if nothing is."""
+    want = tables.truth(sample, SEED)
+    for version in transfer.device_versions(sample.operation):
+        try:
+            got = transfer.run(version, sample, list(sample.make(Draw(SEED, np.float32))))
+        except emulator.EmulatorError as error:
+            return f"{version.name}: {error}"
+        if got is not None and tables.worst_error(got, want) > tables.bound(sample, np.float32):
+            return f"{version.name}: wrong values"
+    return ""
+
+
+def run(mode: str, draw: int | None = None) -> list[str]:
+    """Return a line for each faulty sample, from a process in that mode."""
+    preloaded = mode in ("address", "thread")
+    settings = emulator.sanitizer_environment(mode) if preloaded else {"MINIDNN_EMULATOR_MODE": mode}
+    command = [sys.executable, "-m", "tests.kernels.cuda.sweep", mode, CHILD]
+    command += [] if draw is None else ["--draw", str(draw)]
+    result = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, **settings}, check=True
+    )
+    lines = result.stdout.splitlines()
+    assert lines[-1:] == ["done"], result.stderr[-2000:]
+    return lines[:-1]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.kernels.cuda.sweep", description=__doc__)
+    parser.add_argument("mode", choices=emulator.MODES)
+    parser.add_argument("--draw", type=int, help="how many samples; all by default")
+    parser.add_argument(CHILD, action="store_true", dest="child", help=argparse.SUPPRESS)
+    wanted = parser.parse_args(arguments)
+    if not wanted.child:
+        lines = run(wanted.mode, wanted.draw)
+        print("\n".join(lines) or f"mode {wanted.mode}: nothing found")
+        sys.exit(bool(lines))
+    for sample in samples(wanted.draw):
+        if found := fault(sample):
+            print(f"{sample}: {found}")
+    print("done", flush=True)
+    os._exit(0)  # without the sanitizers' own exit, which trips over fibers
+
+
+if __name__ == "__main__":
+    main()
