@@ -55,10 +55,11 @@ def run(program: str, **variables: str) -> float:
 
 def everything() -> None:
     """Compile every cpu version, for one task and for several, and print what each folder takes."""
-    from kernels import compilation, registry
+    from kernels import registry
+    from kernels.cpu import compilation
     from kernels.threads import set_num_threads
     from tests.kernels import tables
-    from tests.kernels.thread_counts import bits
+    from tests.kernels.cpu.thread_counts import bits
 
     compilation.tasks_for.__defaults__ = (1,)
     start = time.perf_counter()

@@ -12,10 +12,10 @@ from typing import Any
 
 from kernels import activation
 from kernels.array import Array
-from kernels.compilation import compiled, parallel, share_of
-from kernels.mapping import apply_kernel, element_map, floating, worth_it
+from kernels.cpu.compilation import compiled, parallel, share_of
+from kernels.cpu.mapping import apply_kernel, element_map, floating, worth_it
+from kernels.cpu.vector_math import exponential, exponential_minus_one, like
 from kernels.registry import implements
-from kernels.vector_math import exponential, exponential_minus_one, like
 
 # ---- formulas for one number --------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from kernels.adaptive_pool2d import (
     adaptive_max_pool2d_forward,
 )
 from kernels.array import FLOATING, Array
-from kernels.compilation import compiled, contiguous, parallel, tasks_for
+from kernels.cpu.compilation import compiled, contiguous, parallel, tasks_for
 from kernels.memory import empty
 from kernels.registry import implements
 from kernels.window import Pair, adaptive_bounds

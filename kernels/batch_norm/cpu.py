@@ -22,8 +22,8 @@ from kernels.batch_norm import (
     batch_norm_forward_inference_activated,
     batch_norm_forward_training,
 )
-from kernels.compilation import compiled, contiguous, parallel, tasks_for
-from kernels.endings import CODES, end_with
+from kernels.cpu.compilation import compiled, contiguous, parallel, tasks_for
+from kernels.cpu.endings import CODES, end_with
 from kernels.memory import empty
 from kernels.registry import implements
 

@@ -11,9 +11,9 @@ from numba import carray, types
 from numba.extending import intrinsic
 
 from kernels.array import Array
-from kernels.compilation import compiled, contiguous, parallel, require_compiler, tasks_for
 from kernels.concat import concat_backward, concat_forward
-from kernels.mapping import WORTH_IT
+from kernels.cpu.compilation import compiled, contiguous, parallel, require_compiler, tasks_for
+from kernels.cpu.mapping import WORTH_IT
 from kernels.memory import empty
 from kernels.registry import implements
 

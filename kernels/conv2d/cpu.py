@@ -10,16 +10,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kernels.array import Array, Shape4
-from kernels.compilation import contiguous, parallel, tasks_for
 from kernels.conv2d import cpu_backward  # noqa: F401 - enters its versions into the table
 from kernels.conv2d.cpu_fused import CODES, Geometry, convolve, pack
 from kernels.conv2d.cpu_winograd import announce_winograd
 from kernels.conv2d.cpu_winograd_weight import announce_winograd_weight
 from kernels.conv2d.versions import CLAMPS, announce_version
-from kernels.gemm import ROWS, STRIP_ROWS
+from kernels.cpu.compilation import contiguous, parallel, tasks_for
+from kernels.cpu.gemm import ROWS, STRIP_ROWS
+from kernels.cpu.simd import lanes_of
 from kernels.memory import empty
 from kernels.prepared import PreparedWeight, activate
-from kernels.simd import lanes_of
 from kernels.threads import get_num_threads
 from kernels.window import Pair, Window
 

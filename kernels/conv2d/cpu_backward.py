@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from kernels.array import Array
-from kernels.compilation import contiguous, parallel, tasks_for
 from kernels.conv2d import conv2d_backward_bias, conv2d_backward_input, conv2d_backward_weight
 from kernels.conv2d.cpu_backward_input import input_gradient
 from kernels.conv2d.cpu_backward_weight import weight_gradient
 from kernels.conv2d.versions import TYPES
+from kernels.cpu.compilation import contiguous, parallel, tasks_for
+from kernels.cpu.product import product
 from kernels.memory import empty
-from kernels.product import product
 from kernels.registry import implements
 from kernels.window import Window
 

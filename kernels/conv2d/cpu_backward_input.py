@@ -23,13 +23,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kernels.array import Array
-from kernels.compilation import compiled, contiguous, parallel, tasks_for
 from kernels.conv2d.cpu_patches import add_tile, fill_patch, locate_positions
-from kernels.gemm import ROWS, VECTORS
+from kernels.cpu.compilation import compiled, contiguous, parallel, tasks_for
+from kernels.cpu.gemm import ROWS, VECTORS
+from kernels.cpu.simd import copy_partial, copy_vector, lanes_of, vector_lanes
+from kernels.cpu.transposition import transpose_block
 from kernels.memory import empty
-from kernels.simd import copy_partial, copy_vector, lanes_of, vector_lanes
 from kernels.threads import get_num_threads
-from kernels.transposition import transpose_block
 from kernels.window import Window
 
 # The most pixels per block, and steps k per group, whose rows of a panel fit into a first-level cache.

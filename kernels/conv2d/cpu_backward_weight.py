@@ -19,13 +19,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kernels.array import Array
-from kernels.compilation import compiled, contiguous, parallel, tasks_for
 from kernels.conv2d.cpu_fused import Geometry
 from kernels.conv2d.cpu_patches import add_tile, fill_patch, locate_positions
-from kernels.gemm import ROWS, VECTORS
+from kernels.cpu.compilation import compiled, contiguous, parallel, tasks_for
+from kernels.cpu.gemm import ROWS, VECTORS
+from kernels.cpu.simd import lanes_of, vector_lanes
+from kernels.cpu.transposition import transpose_block
 from kernels.memory import empty
-from kernels.simd import lanes_of, vector_lanes
-from kernels.transposition import transpose_block
 from kernels.window import Window
 
 # Pixels per block: their rows of dY, one tile wide, stay near the first-level cache.

@@ -12,8 +12,8 @@ chunk is a piece of an input row, and what of it lies in the padding is masked o
 row it is depends on p alone, which columns, and the mask, on q: two small tables per panel.
 
 Sources: Chellapilla, Puri and Simard, "High performance convolutional neural networks for document
-processing", IWFHR 2006, section 3.1, for the product; Goto and van de Geijn (see `kernels/gemm.py`) for the
-blocks.
+processing", IWFHR 2006, section 3.1, for the product; Goto and van de Geijn (see `kernels/cpu/gemm.py`) for
+the blocks.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from kernels import endings
-from kernels.compilation import compiled, parallel
-from kernels.endings import end_with
-from kernels.gemm import NARROW, ROWS, STRIP_ROWS, columns_of_tile, pack_rows, strip
-from kernels.simd import INDEX, VectorBuilder, copy_partial, store_partial, vector_lanes
+from kernels.cpu import endings
+from kernels.cpu.compilation import compiled, parallel
+from kernels.cpu.endings import end_with
+from kernels.cpu.gemm import NARROW, ROWS, STRIP_ROWS, columns_of_tile, pack_rows, strip
+from kernels.cpu.simd import INDEX, VectorBuilder, copy_partial, store_partial, vector_lanes
 
 # Rows of X gathered at once: a panel then takes 150 KB of a second-level cache. Fewer would stay in the first
 # level, but what begins and ends a tile would cost more than that gains.

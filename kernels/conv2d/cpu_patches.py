@@ -20,9 +20,9 @@ from typing import Any
 from numba import types
 from numba.extending import intrinsic
 
-from kernels.compilation import compiled
-from kernels.gemm import ROWS, VECTORS
-from kernels.simd import INDEX, VectorBuilder, copy_partial, fill_vector, vector_lanes
+from kernels.cpu.compilation import compiled
+from kernels.cpu.gemm import ROWS, VECTORS
+from kernels.cpu.simd import INDEX, VectorBuilder, copy_partial, fill_vector, vector_lanes
 
 
 def _make_add_tile(vectors: int) -> Any:

@@ -35,7 +35,6 @@ from numba import types
 from numba.extending import intrinsic
 
 from kernels.array import Array, Shape4
-from kernels.compilation import SMALLEST_TASK, compiled, contiguous, parallel, tasks_for
 from kernels.conv2d import conv2d_backward_input
 from kernels.conv2d.cpu_winograd_transforms import (
     TAPS,
@@ -44,10 +43,11 @@ from kernels.conv2d.cpu_winograd_transforms import (
     make_transform_output,
 )
 from kernels.conv2d.versions import CLAMPS, TYPES, announce_version
+from kernels.cpu.compilation import SMALLEST_TASK, compiled, contiguous, parallel, tasks_for
+from kernels.cpu.simd import INDEX, REGISTERS, VectorBuilder, lanes_of, vector_lanes
 from kernels.memory import empty
 from kernels.prepared import PreparedWeight, activate
 from kernels.registry import implements
-from kernels.simd import INDEX, REGISTERS, VectorBuilder, lanes_of, vector_lanes
 from kernels.threads import get_num_threads
 from kernels.window import Pair, Window
 

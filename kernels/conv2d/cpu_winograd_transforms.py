@@ -30,7 +30,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from kernels.array import Array
-from kernels.simd import INDEX, VectorBuilder
+from kernels.cpu.simd import INDEX, VectorBuilder
 
 TAPS = 3
 # The pairs' positive points by the output tile's width m.

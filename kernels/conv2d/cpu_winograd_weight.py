@@ -32,7 +32,6 @@ from numba import types
 from numba.extending import intrinsic
 
 from kernels.array import Array, Shape4
-from kernels.compilation import compiled, contiguous, parallel, tasks_for
 from kernels.conv2d import conv2d_backward_weight
 from kernels.conv2d.cpu_winograd import (
     DEFAULT_TYPES,
@@ -50,9 +49,10 @@ from kernels.conv2d.cpu_winograd_transforms import (
     make_transform_sums,
 )
 from kernels.conv2d.versions import TYPES
+from kernels.cpu.compilation import compiled, contiguous, parallel, tasks_for
+from kernels.cpu.simd import INDEX, REGISTERS, VectorBuilder, lanes_of, vector_lanes
 from kernels.memory import empty
 from kernels.registry import implements
-from kernels.simd import INDEX, REGISTERS, VectorBuilder, lanes_of, vector_lanes
 from kernels.window import Pair, Window
 
 M = 4

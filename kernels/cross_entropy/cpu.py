@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from kernels.array import Array, widen
-from kernels.compilation import compiled, contiguous, parallel, tasks_for
+from kernels.cpu.compilation import compiled, contiguous, parallel, tasks_for
+from kernels.cpu.mapping import floating
+from kernels.cpu.vector_math import exponential, largest_of
 from kernels.cross_entropy import cross_entropy_backward, cross_entropy_forward
 from kernels.loss import class_axis, from_samples, loss_gradient, reduce_loss
-from kernels.mapping import floating
 from kernels.memory import empty
 from kernels.registry import implements
-from kernels.vector_math import exponential, largest_of
 
 IDEA = "one row of logits after the other, in vector registers"
 STEPS = 16  # what an exponential costs beside an addition

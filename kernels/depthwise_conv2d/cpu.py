@@ -10,18 +10,10 @@ from numba import types
 from numba.extending import intrinsic
 
 from kernels.array import FLOATING, Array
-from kernels.compilation import compiled, contiguous, parallel, tasks_for
 from kernels.conv2d.cpu_backward import conv2d_backward_bias_planes
-from kernels.depthwise_conv2d import (
-    depthwise_conv2d_backward_bias,
-    depthwise_conv2d_backward_input,
-    depthwise_conv2d_backward_weight,
-    depthwise_conv2d_forward,
-    depthwise_conv2d_forward_activated,
-)
-from kernels.endings import CODES, end_with
-from kernels.memory import empty
-from kernels.phases import (
+from kernels.cpu.compilation import compiled, contiguous, parallel, tasks_for
+from kernels.cpu.endings import CODES, end_with
+from kernels.cpu.phases import (
     add_band,
     backward_layout,
     band_rows,
@@ -30,8 +22,16 @@ from kernels.phases import (
     load_band,
     store_band,
 )
+from kernels.cpu.simd import INDEX, VectorBuilder, vector_lanes
+from kernels.depthwise_conv2d import (
+    depthwise_conv2d_backward_bias,
+    depthwise_conv2d_backward_input,
+    depthwise_conv2d_backward_weight,
+    depthwise_conv2d_forward,
+    depthwise_conv2d_forward_activated,
+)
+from kernels.memory import empty
 from kernels.registry import implements
-from kernels.simd import INDEX, VectorBuilder, vector_lanes
 from kernels.window import Window
 
 

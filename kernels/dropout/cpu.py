@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from kernels.array import Array
-from kernels.compilation import contiguous, parallel, tasks_for
+from kernels.cpu.compilation import contiguous, parallel, tasks_for
+from kernels.cpu.mapping import floating
+from kernels.cpu.vector_math import like
 from kernels.dropout import dropout_backward, dropout_forward
-from kernels.mapping import floating
 from kernels.memory import empty
 from kernels.random_bits import DRAWN_BITS, STEP, drop_threshold, mix
 from kernels.registry import implements
-from kernels.vector_math import like
 
 IDEA = "the counter-based bits drawn in vector registers"
 STEP_64 = np.uint64(STEP)

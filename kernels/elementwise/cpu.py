@@ -8,7 +8,7 @@ from typing import Any
 
 from kernels import elementwise
 from kernels.array import FLOATING, Array
-from kernels.mapping import any_worth_it, broadcast_map, element_map, floating, rows_of, worth_it
+from kernels.cpu.mapping import any_worth_it, broadcast_map, element_map, floating, rows_of, worth_it
 from kernels.registry import implements
 
 BINARY: dict[Callable[..., Array], Callable[..., Any]] = {

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kernels.array import FLOATING, Array
-from kernels.compilation import compiled, contiguous, parallel, tasks_for
+from kernels.cpu.compilation import compiled, contiguous, parallel, tasks_for
 from kernels.global_pool2d import (
     global_average_pool2d_backward,
     global_average_pool2d_forward,

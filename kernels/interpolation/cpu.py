@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from kernels.array import FLOATING, Array
-from kernels.compilation import contiguous, parallel, tasks_for
+from kernels.cpu.compilation import contiguous, parallel, tasks_for
+from kernels.cpu.vector_math import like
 from kernels.interpolation import (
     Scales,
     interpolate_bilinear_backward,
@@ -22,7 +23,6 @@ from kernels.interpolation import (
 from kernels.interpolation.coordinates import linear_sources, nearest_source
 from kernels.memory import empty
 from kernels.registry import implements
-from kernels.vector_math import like
 
 IDEA = "tables per axis, planes for all threads"
 TABLES = 256  # kept tables; a network asks for few

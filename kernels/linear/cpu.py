@@ -6,7 +6,7 @@ The weight (O, I) is read once and as it lies, for with few samples its way from
 - More: y^T = W x^T in tiles of ROWS rows of the weight times vectors of samples. The tile broadcasts the
   weight's elements, so that only the samples are transposed.
 
-Both gradients are plain products: dX = dY W and dW = dY^T X, see `kernels/product.py`.
+Both gradients are plain products: dX = dY W and dW = dY^T X, see `kernels/cpu/product.py`.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from numba import types
 from numba.extending import intrinsic
 
 from kernels.array import Array
-from kernels.compilation import contiguous, parallel, tasks_for
 from kernels.conv2d.cpu_patches import add_tile
-from kernels.gemm import ROWS, VECTORS
+from kernels.cpu.compilation import contiguous, parallel, tasks_for
+from kernels.cpu.gemm import ROWS, VECTORS
+from kernels.cpu.product import product
+from kernels.cpu.simd import INDEX, VectorBuilder, lanes_of, vector_lanes
+from kernels.cpu.transposition import transpose_block
 from kernels.linear import linear_backward_input, linear_backward_weight, linear_forward
 from kernels.memory import empty
-from kernels.product import product
 from kernels.registry import implements
-from kernels.simd import INDEX, VectorBuilder, lanes_of, vector_lanes
-from kernels.transposition import transpose_block
 
 TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 # Up to so many samples are done by dot products, and so many at once.

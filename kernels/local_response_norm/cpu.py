@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kernels.array import FLOATING, Array
-from kernels.compilation import compiled, contiguous, parallel, tasks_for
+from kernels.cpu.compilation import compiled, contiguous, parallel, tasks_for
 from kernels.local_response_norm import local_response_norm_backward, local_response_norm_forward
 from kernels.memory import empty
 from kernels.registry import implements

@@ -7,10 +7,10 @@ import math
 import numpy as np
 
 from kernels.array import Array
-from kernels.compilation import contiguous
+from kernels.cpu.compilation import contiguous
+from kernels.cpu.product import product
 from kernels.matmul import matmul
 from kernels.memory import empty
-from kernels.product import product
 from kernels.registry import implements
 
 TYPES = (np.dtype(np.float32), np.dtype(np.float64))

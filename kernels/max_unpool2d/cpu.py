@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kernels.array import FLOATING, Array
-from kernels.compilation import contiguous, parallel, tasks_for
+from kernels.cpu.compilation import contiguous, parallel, tasks_for
 from kernels.max_unpool2d import max_unpool2d_backward, max_unpool2d_forward
 from kernels.memory import empty
 from kernels.registry import implements

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from kernels.array import Array
-from kernels.compilation import compiled, contiguous
+from kernels.cpu.compilation import compiled, contiguous
+from kernels.cpu.vector_math import like
 from kernels.nms import batched_nms, nms
 from kernels.nms.order import descending
 from kernels.registry import implements
-from kernels.vector_math import like
 
 # Kept boxes compared between two looks at whether one of them covers too much.
 BLOCK = 64

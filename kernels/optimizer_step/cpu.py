@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from kernels.array import FLOATING, Array
-from kernels.compilation import contiguous, parallel, share_of, tasks_for
-from kernels.mapping import WORTH_IT
+from kernels.cpu.compilation import contiguous, parallel, share_of, tasks_for
+from kernels.cpu.mapping import WORTH_IT
+from kernels.cpu.vector_math import like
 from kernels.optimizer_step import adam_step, adamw_step, rmsprop_step, sgd_step
 from kernels.registry import implements
-from kernels.vector_math import like
 
 IDEA = "one fused pass"
 

@@ -12,9 +12,8 @@ from numba import types
 from numba.extending import intrinsic
 
 from kernels.array import FLOATING, Array, input_shape4
-from kernels.compilation import compiled, contiguous, parallel, tasks_for
-from kernels.memory import empty
-from kernels.phases import (
+from kernels.cpu.compilation import compiled, contiguous, parallel, tasks_for
+from kernels.cpu.phases import (
     add_band,
     backward_layout,
     band_rows,
@@ -23,6 +22,8 @@ from kernels.phases import (
     load_band,
     store_band,
 )
+from kernels.cpu.simd import VectorBuilder, vector_lanes
+from kernels.memory import empty
 from kernels.pool2d import (
     average_pool2d_backward,
     average_pool2d_forward,
@@ -30,7 +31,6 @@ from kernels.pool2d import (
     max_pool2d_forward,
 )
 from kernels.registry import implements
-from kernels.simd import VectorBuilder, vector_lanes
 from kernels.window import Pair, Window
 
 

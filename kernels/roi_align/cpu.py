@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from kernels.array import FLOATING, Array
-from kernels.compilation import compiled, contiguous, parallel, tasks_for
+from kernels.cpu.compilation import compiled, contiguous, parallel, tasks_for
+from kernels.cpu.vector_math import like
 from kernels.memory import empty
 from kernels.registry import implements
 from kernels.roi_align import roi_align_backward, roi_align_forward
 from kernels.roi_align.sampling import Grid, sampling_grids
-from kernels.vector_math import like
 from kernels.window import Pair
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from kernels.array import Array
-from kernels.compilation import contiguous, parallel, tasks_for
-from kernels.mapping import floating
+from kernels.cpu.compilation import contiguous, parallel, tasks_for
+from kernels.cpu.mapping import floating
+from kernels.cpu.vector_math import like
 from kernels.memory import empty
 from kernels.registry import implements
 from kernels.roi_pool import roi_pool_backward, roi_pool_forward
 from kernels.roi_pool.bins import LOWEST, region_bins
-from kernels.vector_math import like
 from kernels.window import Pair
 
 

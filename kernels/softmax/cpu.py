@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from kernels.array import Array
-from kernels.compilation import compiled, contiguous, parallel, tasks_for
-from kernels.mapping import WORTH_IT, floating
+from kernels.cpu.compilation import compiled, contiguous, parallel, tasks_for
+from kernels.cpu.mapping import WORTH_IT, floating
+from kernels.cpu.vector_math import exponential, largest_of, like
 from kernels.memory import empty
 from kernels.registry import implements
 from kernels.softmax import (
@@ -25,7 +26,6 @@ from kernels.softmax import (
     softmax_backward,
     softmax_forward,
 )
-from kernels.vector_math import exponential, largest_of, like
 
 IDEA = "lines in vector registers, shared out to all threads"
 BLOCK = 128  # neighbouring lines that are worked on together

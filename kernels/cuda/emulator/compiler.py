@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from kernels.cache_folder import cache_folder
+from kernels.cpu.cache_folder import cache_folder
 from kernels.cuda.emulator.errors import EmulatorError
 
 HERE = Path(__file__).parent

@@ -33,8 +33,8 @@ from numba import types
 from numba.extending import intrinsic
 
 from kernels.array import Array
-from kernels.compilation import compiled
-from kernels.simd import (
+from kernels.cpu.compilation import compiled
+from kernels.cpu.simd import (
     VECTOR_BYTES,
     VectorBuilder,
     copy_even,

@@ -22,8 +22,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from kernels.compilation import compiled
-from kernels.simd import INDEX, VectorBuilder, vector_lanes
+from kernels.cpu.compilation import compiled
+from kernels.cpu.simd import INDEX, VectorBuilder, vector_lanes
 
 # ln 2 in two parts, the first so short that n times it is exact; where e^x becomes 0 and infinity; how many
 # terms the Taylor series of e^r needs.

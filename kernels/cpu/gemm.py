@@ -21,8 +21,8 @@ import numpy.typing as npt
 from numba import types
 from numba.extending import intrinsic
 
-from kernels.compilation import compiled
-from kernels.simd import INDEX, REGISTERS, VectorBuilder, element_lanes, lanes_of, vector_lanes
+from kernels.cpu.compilation import compiled
+from kernels.cpu.simd import INDEX, REGISTERS, VectorBuilder, element_lanes, lanes_of, vector_lanes
 
 # 24 or 12 accumulators; the rest of the registers hold B's vectors and A's broadcast number. Layers have
 # multiples of eight channels, nearly always.

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from kernels.array import FLOATING, Array
-from kernels.compilation import compiled, contiguous, parallel, share_of, tasks_for
+from kernels.cpu.compilation import compiled, contiguous, parallel, share_of, tasks_for
 from kernels.memory import empty
 
 Shape3 = tuple[int, int, int]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kernels.gemm import NARROW, ROWS, STRIP_ROWS, pack_rows, strip, tile_columns
+from kernels.cpu.gemm import NARROW, ROWS, STRIP_ROWS, pack_rows, strip, tile_columns
 from tests.kernels.sample import Draw
 
 PITCH, AROUND = 7, 5  # more columns than needed in B's rows, and elements of C that must stay

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from kernels.array import Array
-from kernels.compilation import compiled, parallel, tasks_for
-from kernels.gemm import NARROW, ROWS, STRIP_ROWS, columns_of_tile, pack_rows, strip, tile_columns
-from kernels.simd import copy_partial, vector_lanes
+from kernels.cpu.compilation import compiled, parallel, tasks_for
+from kernels.cpu.gemm import NARROW, ROWS, STRIP_ROWS, columns_of_tile, pack_rows, strip, tile_columns
+from kernels.cpu.simd import copy_partial, vector_lanes
 
 # Length of the inner dimension's parts, and how many blocks of rows are packed at once.
 PART, BLOCKS = 128, 64

@@ -1,6 +1,6 @@
 """Every cpu version on every sample with 1, 2 and 3 tasks: the same bits each time.
 
-    python -m tests.kernels.thread_counts [FOLDER...]
+    python -m tests.kernels.cpu.thread_counts [FOLDER...]
 
 A process of its own, because the suite's workers keep Numba to one thread and these runs need real ones.
 Samples are small, so the size that is worth a second thread is brought down to one element.
@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 import kernels
-from kernels import compilation, registry
+from kernels import registry
+from kernels.cpu import compilation
 from kernels.registry import Version
 from kernels.threads import set_num_threads
 from tests.kernels import tables

@@ -13,14 +13,14 @@ import kernels
 from kernels import registry
 from kernels.threads import get_num_threads, set_num_threads
 from tests.kernels import tables
-from tests.kernels.thread_counts import differences
+from tests.kernels.cpu.thread_counts import differences
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("folder", tables.folders())
 def test_thread_counts_give_the_same_bits(folder: str) -> None:
     environment = {**os.environ, "NUMBA_NUM_THREADS": "3", "OMP_WAIT_POLICY": "passive"}
-    command = [sys.executable, "-m", "tests.kernels.thread_counts", folder]
+    command = [sys.executable, "-m", "tests.kernels.cpu.thread_counts", folder]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
     assert result.returncode == 0, result.stdout + result.stderr
 

@@ -7,7 +7,7 @@ from typing import Any
 from numba.extending import is_jitted
 
 from kernels.activation.cpu import FORWARD
-from kernels.compilation import compiled
+from kernels.cpu.compilation import compiled
 from kernels.prepared import ACTIVATIONS
 
 # What a kernel is told instead of a name; 0 is none.

@@ -13,7 +13,7 @@ import kernels
 KERNELS = Path(kernels.__file__).parent
 
 CALLEE = """
-from kernels.compilation import compiled
+from kernels.cpu.compilation import compiled
 
 @compiled
 def factor(x):
@@ -21,7 +21,7 @@ def factor(x):
 """
 CALLER = """
 {imported}
-from kernels.compilation import compiled
+from kernels.cpu.compilation import compiled
 
 @compiled
 def scaled(x):

@@ -28,7 +28,7 @@ import numpy as np
 from numba.core import compiler, config, serialize
 from numba.core.caching import _Cache
 
-from kernels.cache_folder import cache_folder
+from kernels.cpu.cache_folder import cache_folder
 
 VERSIONS = numba.__version__, llvmlite.__version__, np.__version__, sys.version
 DIGEST_SIZE = hashlib.sha256().digest_size

@@ -21,7 +21,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from kernels.compilation import require_compiler
+from kernels.cpu.compilation import require_compiler
 
 require_compiler()
 

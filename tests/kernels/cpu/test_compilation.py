@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import kernels
-from kernels.compilation import compiled, contiguous, parallel, share_of, tasks_for
-from tests.kernels.project_copy import finished
+from kernels.cpu.compilation import compiled, contiguous, parallel, share_of, tasks_for
+from tests.kernels.cpu.project_copy import finished
 
 ROOT = Path(kernels.__file__).parent.parent
 
@@ -31,7 +31,7 @@ KERNEL = """
 import os, sys
 import numpy as np
 import kernels
-from kernels.compilation import parallel, share_of, tasks_for
+from kernels.cpu.compilation import parallel, share_of, tasks_for
 
 @parallel
 def increase(task, tasks, y):

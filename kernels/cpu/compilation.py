@@ -31,7 +31,7 @@ import numpy as np
 from numba import prange
 
 from kernels.array import Array
-from kernels.kernel_store import kept
+from kernels.cpu.kernel_store import kept
 from kernels.registry import UnavailableError
 from kernels.threads import get_num_threads
 

@@ -8,7 +8,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from kernels.simd import INDEX, VectorBuilder
+from kernels.cpu.simd import INDEX, VectorBuilder
 
 
 def transposed(simd: VectorBuilder, rows: list[Any]) -> list[Any]:

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from numba.core.registry import cpu_target
 
-from kernels import cache_folder, compilation, kernel_store, registry
-from kernels.kernel_store import identity
-from tests.kernels.project_copy import ProjectCopy, finished
+from kernels import registry
+from kernels.cpu import cache_folder, compilation, kernel_store
+from kernels.cpu.kernel_store import identity
+from tests.kernels.cpu.project_copy import ProjectCopy, finished
 
 
 @pytest.fixture
