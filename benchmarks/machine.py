@@ -22,8 +22,8 @@ from numba import types
 from numba.extending import intrinsic
 
 from kernels.array import Array
-from kernels.compilation import parallel
-from kernels.simd import INDEX, REGISTERS, VECTOR_BYTES, VectorBuilder, lanes_of
+from kernels.cpu.compilation import parallel
+from kernels.cpu.simd import INDEX, REGISTERS, VECTOR_BYTES, VectorBuilder, lanes_of
 from kernels.threads import get_num_threads
 
 # Multiply-adds in flight: enough for two units of latency four, and still in registers.
