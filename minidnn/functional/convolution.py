@@ -152,8 +152,7 @@ def conv2d(
 
     with C = C_in / groups channels per group, g the group of output channel o, and x zero outside its planes.
     Calls with one channel per group (groups = C_in > 1) run on the depthwise kernels. While no gradients are
-    recorded, the weight's prepared form is kept with the tensor and used until the weight is changed; who
-    writes into its array directly has to call `weight.mark_changed()`.
+    recorded, the weight's prepared form is kept with the tensor and used until the weight is changed.
 
     Shapes: x (N, C_in, H, W) or (C_in, H, W), weight (O, C_in / groups, KH, KW), bias (O,) or None; result
         (N, O, OH, OW) or (O, OH, OW), OH = floor((H + 2 PH - DH (KH - 1) - 1) / SH) + 1.

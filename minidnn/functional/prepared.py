@@ -15,8 +15,6 @@ from minidnn.tensor import Tensor
 _KEPT = "_prepared_weights"
 # Input shapes whose version is remembered; images of ever new sizes must not fill the memory.
 _MOST_SHAPES = 64
-# Elements of a weight that are compared every time.
-_SAMPLE = 64
 
 
 @dataclass
@@ -25,7 +23,7 @@ class _Kept:
 
     Attributes:
         counter, version: the weight's version counter, and its value when they were made.
-        sample: some of its elements, as bytes.
+        fingerprint: of its elements; None while no form holds a copy of them.
         selection: which kernels were asked for.
         contract, settings: the operation, and its arguments besides the weight and the input's shape.
         by_version: the forms, by the name of the kernel version that made them.
@@ -34,10 +32,10 @@ class _Kept:
 
     counter: VersionCounter
     version: int
-    sample: bytes
     selection: Selection
     contract: Callable[..., PreparedWeight]
     settings: tuple[Any, ...]
+    fingerprint: int | None = None
     by_version: dict[str, PreparedWeight] = field(default_factory=dict)
     by_shape: dict[tuple[int, ...], PreparedWeight] = field(default_factory=dict)
 
@@ -46,10 +44,10 @@ class _Kept:
         return (
             self.counter is weight._counter
             and self.version == weight._counter.value
-            and self.sample == _sample(weight)
             and self.contract is contract
             and self.settings == settings
             and self.selection == selection()
+            and (self.fingerprint is None or self.fingerprint == _fingerprint(weight))
         )
 
 
@@ -60,16 +58,15 @@ def prepared_weight(
 
     In-place changes are noticed by the version counter that a tensor shares with its views: those of
     optimisers, of `load_state_dict`, of assignments and of in-place operations. Who writes into the array
-    itself, through `data`, `detach().numpy()` or memory shared with another library, has to say so with
-    `mark_changed()`. As a net below that, a sample of the elements is compared: it notices a weight that is
-    overwritten or scaled as a whole, but not a change of few elements.
+    itself, through `data`, `detach().numpy()` or memory shared with another library, does not move it; so
+    the elements' fingerprint is compared too, one pass over the weight's memory.
 
     Raises:
         ValueError, TypeError: as the contract.
     """
     kept: _Kept | None = vars(weight).get(_KEPT)
     if kept is None or not kept.is_good(weight, contract, settings):
-        kept = _Kept(weight._counter, weight._counter.value, _sample(weight), selection(), contract, settings)
+        kept = _Kept(weight._counter, weight._counter.value, selection(), contract, settings)
         vars(weight)[_KEPT] = kept
     prepared = kept.by_shape.get(input_shape)
     if prepared is None:
@@ -91,10 +88,14 @@ def _prepared_for(kept: _Kept, weight: Tensor, input_shape: tuple[int, ...]) -> 
         if version in kept.by_version:
             return kept.by_version[version]
     prepared = kept.contract(weight.data, input_shape, *kept.settings)
+    if prepared.packed and kept.fingerprint is None:
+        kept.fingerprint = _fingerprint(weight)
     return kept.by_version.setdefault(prepared.version, prepared)
 
 
-def _sample(weight: Tensor) -> bytes:
-    """Up to _SAMPLE elements, evenly spread, bit for bit."""
-    step = max(1, weight.data.size // _SAMPLE)
-    return bytes(weight.data.flat[::step].data)
+def _fingerprint(weight: Tensor) -> int:
+    from kernels.cpu.fingerprint import (
+        fingerprint,  # heavy, and only needed where kernels of the cpu backend ran
+    )
+
+    return fingerprint(weight.data)

@@ -93,13 +93,17 @@ def double_and_back(layer: nn.Conv2d) -> None:
     layer.double().float()
 
 
-def marked(layer: nn.Conv2d) -> None:
+def one_element_of_the_array(layer: nn.Conv2d) -> None:
     layer.weight.data[3, 2, 1, 2] += 5
-    layer.weight.mark_changed()
 
 
-def unmarked_but_whole(layer: nn.Conv2d) -> None:
+def the_whole_array(layer: nn.Conv2d) -> None:
     layer.weight.data[...] *= -1
+
+
+def two_elements_exchanged(layer: nn.Conv2d) -> None:
+    array = layer.weight.detach().numpy()
+    array[0, 0, 0, 0], array[4, 2, 2, 2] = array[4, 2, 2, 2], array[0, 0, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -112,8 +116,9 @@ def unmarked_but_whole(layer: nn.Conv2d) -> None:
         through_detach,
         another_array,
         double_and_back,
-        marked,
-        unmarked_but_whole,
+        one_element_of_the_array,
+        the_whole_array,
+        two_elements_exchanged,
     ],
 )
 def test_a_changed_weight_is_prepared_again(layer: nn.Conv2d, change: Callable[[nn.Conv2d], None]) -> None:

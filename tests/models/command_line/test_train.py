@@ -20,6 +20,8 @@ from minidnn.data import digits
 from tests.models.command_line.test_command_line import run
 from tests.program import ENVIRONMENT
 
+# All that a run may say on stderr, and only where nothing has been compiled before.
+COMPILING = "minidnn: compiling kernels for this machine; later runs find them compiled\n"
 COMMAND = [sys.executable, "-m", "models.command_line", "train", "lenet5"]
 
 
@@ -63,7 +65,7 @@ def assert_same_weights(one: Path, other: Path) -> None:
 def test_a_run_shows_its_epochs_its_confusions_and_its_accuracy(small: Path, tmp_path: Path) -> None:
     result = run("train", "lenet5", "--data", str(small), "--epochs", "2", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert result.stderr == ""
+    assert result.stderr in ("", COMPILING)
     assert "lenet5, 61,706 parameters, on MNIST files: 320 images to train on, 50 held out" in result.stdout
     assert [line.split()[0] for line in result.stdout.splitlines() if "/2 " in line] == ["1/2", "2/2"]
     assert "confusion matrix" in result.stdout
