@@ -33,7 +33,7 @@ def _add_words(task: int, tasks: int, words: Any, parts: Any) -> None:
 
 
 def fingerprint(array: Array) -> int:
-    """Return the array's number; equal arrays of one shape and dtype have equal ones, -0.0 differs from 0.0."""
+    """Return the array's number; equal ones for equal arrays, others for 0.0 and -0.0."""
     octets = contiguous(array).reshape(-1).view(np.uint8)
     whole = octets.size // 8 * 8
     tasks = tasks_for(whole // 8)
