@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -76,6 +77,9 @@ class Session:
         todo = [job for job in jobs if job.key not in store.rows]
         if len(todo) < len(jobs):
             self.console.print(f"{len(jobs) - len(todo)} of {len(jobs)} rows are there already")
+        # Libraries' objects stay for ever: collections between rows need not look at them again.
+        gc.collect()
+        gc.freeze()
         try:
             with _progress(self.console) as progress:
                 task = progress.add_task("", total=len(todo))
