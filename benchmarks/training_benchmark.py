@@ -20,7 +20,7 @@ from benchmarks.results import Row
 from benchmarks.twins import OurStep, Step, TheirStep, Twins
 from kernels.array import Array
 from models.registry import entry
-from tests.models import digest
+from tests.reference import digest
 
 NETWORKS = ("resnet18", "resnet50", "mobilenet_v2", "vgg16")
 BATCH = 8

@@ -21,8 +21,8 @@ import models
 from benchmarks import memory, threads, twins
 from benchmarks.results import Row
 from models.registry import entry
-from tests.models import digest
-from tests.models.reference import references
+from tests.reference import digest
+from tests.reference.catalogue import references
 
 SIDES = ("minidnn", "pytorch")
 STEPS = 2

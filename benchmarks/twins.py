@@ -1,7 +1,7 @@
 """A network of ours and its independent twin in PyTorch, with equal weights and calibrated statistics.
 
-The twins, and the rule that fills them, are those of the tests (tests/models): they have been compared layer
-by layer, logits and all gradients, in float64.
+The twins, and the rule that fills them, are those of the tests (tests/reference): they have been compared
+layer by layer, logits and all gradients, in float64.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import minidnn
 from kernels.array import Array
 from minidnn import functional
 from minidnn.optim import SGD
-from tests.models import digest
-from tests.models.reference import Reference, references
+from tests.reference import digest
+from tests.reference.catalogue import Reference, references
 
 if TYPE_CHECKING:
     import torch

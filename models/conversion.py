@@ -5,8 +5,8 @@
     model.load_state_dict(models.convert_state_dict("efficientnet_b0", state, "timm"))
 
 Where torchvision has the model our names are torchvision's, and its files need no conversion. `SOURCES` lists
-what is converted: the packages that the models were compared with (tests/models/architectures), each with the
-function of the family's file that says how the names relate. `minidnn predict` recognises all of them.
+what is converted: the packages that the models were compared with (tests/reference/architectures), each with
+the function of the family's file that says how the names relate. `minidnn predict` recognises all of them.
 
 Keras keeps weights in HDF5 files, which `minidnn.load` does not read. Where Keras is, this writes a file of
 them that is read:

@@ -1,7 +1,7 @@
 """What every model was checked against, and the worst errors seen (models/verification.csv).
 
-The table is written by `python -m tests.models.make_references` only, from a comparison with the reference in
-float64, and of the logits in float32, at small inputs; see tests/models/digest.py for what is compared.
+The table is written by `python -m tests.reference.make` only, from a comparison with the reference in
+float64, and of the logits in float32, at small inputs; see tests/reference/digest.py for what is compared.
 """
 
 from __future__ import annotations

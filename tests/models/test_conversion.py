@@ -15,8 +15,8 @@ from minidnn import Tensor, no_grad
 from models.conversion import SOURCES
 from models.nin import NiN
 from models.weights import load_model
-from tests.models import filling
-from tests.models.reference import references
+from tests.reference import filling
+from tests.reference.catalogue import references
 
 PACKAGES = r"timm|pytorchcv|Keras(?= \d)"
 SMALL = ((36, 33), (33, 36))  # each side even and odd at some stride: TensorFlow's padding tells them apart

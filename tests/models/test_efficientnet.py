@@ -16,8 +16,8 @@ from minidnn import Tensor, manual_seed, no_grad
 from minidnn.nn import BatchNorm2d
 from models.efficient_blocks import SameConv2d, StochasticDepth, make_divisible
 from models.efficientnet import SCALINGS, EfficientNet, compound_scaling, timm_key
-from tests.models import digest
-from tests.models.reference import references
+from tests.reference import digest
+from tests.reference.catalogue import references
 
 
 def test_compound_scaling_doubles_the_work_and_starts_at_b0() -> None:

@@ -13,8 +13,8 @@ from minidnn.fusion.recording import record
 from minidnn.fusion.rewriting import fold_batch_norms
 from minidnn.nn import Module
 from models import names
-from tests.models import digest
-from tests.models.reference import Reference, references
+from tests.reference import digest
+from tests.reference.catalogue import Reference, references
 
 FLOAT64 = 1e-10
 

@@ -16,9 +16,9 @@ import pytest
 from minidnn import nn
 from minidnn.nn import Module
 from models.registry import names
-from tests.models import digest
-from tests.models.make_references import load
-from tests.models.reference import references
+from tests.reference import digest
+from tests.reference.catalogue import references
+from tests.reference.make import load
 
 
 @dataclass(frozen=True)

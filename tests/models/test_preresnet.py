@@ -12,9 +12,9 @@ import models
 from minidnn import Tensor, init
 from minidnn.nn import Conv2d, Identity
 from models.preresnet import DESIGNS, CifarPreResNet, PreResNet, ResidualUnit
-from tests.models import digest
-from tests.models.reference import Reference
 from tests.models.shapes import output_shapes
+from tests.reference import digest
+from tests.reference.catalogue import Reference
 
 # The order of what figure 4 draws along the residual path, the addition between.
 ORDERS = {
@@ -27,7 +27,7 @@ ORDERS = {
 
 
 def torch_reference(blocks: int, bottleneck: bool, design: str) -> Any:
-    from tests.models.torch_references.preresnet import CifarPreResNet
+    from tests.reference.torch_references.preresnet import CifarPreResNet
 
     return CifarPreResNet(blocks, bottleneck, design)
 

@@ -13,10 +13,10 @@ import pytest
 
 import models
 from models.verification import verifications
-from tests.models import digest, filling
-from tests.models.digest import Ours, Shape, Theirs
-from tests.models.make_references import LARGEST, load, path_of
-from tests.models.reference import Reference, references
+from tests.reference import digest, filling
+from tests.reference.catalogue import Reference, references
+from tests.reference.digest import Ours, Shape, Theirs
+from tests.reference.make import LARGEST, load, path_of
 
 OTHER_CLASSES = 7
 CHANGE = 1e-3  # what a small difference must move the logits by, relatively

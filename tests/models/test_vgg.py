@@ -8,11 +8,11 @@ import pytest
 
 import models
 from models.vgg import COLUMNS, stacked
-from tests.models import digest
-from tests.models.architectures.vgg import column_a_lrn, column_c
-from tests.models.digest import Ours, Theirs
-from tests.models.reference import Reference, identity, torchvision_models
 from tests.models.shapes import output_shapes
+from tests.reference import digest
+from tests.reference.architectures.vgg import column_a_lrn, column_c
+from tests.reference.catalogue import Reference, identity, torchvision_models
+from tests.reference.digest import Ours, Theirs
 
 # Counted by hand from table 1; the paper's table 2 gives the sums with the fully connected layers.
 CONVOLUTION_PARAMETERS = {

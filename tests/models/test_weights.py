@@ -13,7 +13,7 @@ import minidnn
 from minidnn import Tensor
 from models import registry
 from models.weights import load_model
-from tests.models.reference import references, torchvision_models
+from tests.reference.catalogue import references, torchvision_models
 
 TORCHVISION = re.compile(r"torchvision [\d.]+ (\w+)")
 GIANT = 100_000_000  # parameters: of these names and shapes are compared, without the numbers

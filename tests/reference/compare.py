@@ -1,6 +1,6 @@
 """Compare models with their references live, and print how far apart they are.
 
-python -m tests.models.compare NAME...
+python -m tests.reference.compare NAME...
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tests.models import digest
-from tests.models.digest import Bound, Digest
-from tests.models.reference import Reference, references
+from tests.reference import digest
+from tests.reference.catalogue import Reference, references
+from tests.reference.digest import Bound, Digest
 
 
 @dataclass
@@ -64,7 +64,7 @@ def report(reference: Reference) -> Comparison:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.models.compare", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.reference.compare", description=__doc__)
     parser.add_argument("names", nargs="+", metavar="NAME", choices=list(references()))
     names = parser.parse_args(arguments).names
     comparisons = [report(references()[name]) for name in names]

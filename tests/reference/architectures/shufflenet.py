@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.models.reference import Reference, torchvision_models
+from tests.reference.catalogue import Reference, torchvision_models
 
 # Both sides become odd on the way; the last batch norm sees 2 * 3 * 2 = 12 values per channel.
 SHAPE = (2, 3, 72, 56)

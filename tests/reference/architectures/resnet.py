@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from tests.models.reference import Reference, torchvision_models
+from tests.reference.catalogue import Reference, torchvision_models
 
 # The last map is 2x2, out of sides that do not halve evenly.
 SHAPE = (2, 3, 40, 33)
@@ -32,7 +32,7 @@ def torchvision(name: str) -> Any:
 
 
 def plain(pairs: tuple[int, int, int, int]) -> Any:
-    from tests.models.torch_references.resnet import plain_imagenet
+    from tests.reference.torch_references.resnet import plain_imagenet
 
     return plain_imagenet(pairs)
 

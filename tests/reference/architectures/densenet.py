@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from tests.models.reference import Reference, torchvision_models
+from tests.reference.catalogue import Reference, torchvision_models
 
 # densenet264 by hand, growth 32: a layer that sees c channels has 2c + 128c + 2*128 + 9*128*32
 # = 130c + 37,120 parameters, a transition 2c + c*c/2:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from models.zfnet import pytorchcv_key
-from tests.models.reference import Reference, torchvision_models
+from tests.reference.catalogue import Reference, torchvision_models
 
 
 def alexnet() -> Any:
@@ -13,13 +13,13 @@ def alexnet() -> Any:
 
 
 def alexnet_paper() -> Any:
-    from tests.models.torch_references.alexnet import AlexNetPaper
+    from tests.reference.torch_references.alexnet import AlexNetPaper
 
     return AlexNetPaper()
 
 
 def alexnet_d2l() -> Any:
-    from tests.models.torch_references.alexnet import alexnet_d2l
+    from tests.reference.torch_references.alexnet import alexnet_d2l
 
     return alexnet_d2l()
 

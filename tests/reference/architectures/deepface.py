@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.models.reference import Reference
+from tests.reference.catalogue import Reference
 
 
 def deepface() -> Any:
-    from tests.models.torch_references.deepface import deepface
+    from tests.reference.torch_references.deepface import deepface
 
     return deepface()
 

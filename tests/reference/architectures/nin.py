@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from models.nin import pytorchcv_key
-from tests.models.reference import Reference
+from tests.reference.catalogue import Reference
 
 
 def nin() -> Any:
-    from tests.models.torch_references.nin import nin
+    from tests.reference.torch_references.nin import nin
 
     return nin()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from tests.models.reference import Reference, torchvision_models
+from tests.reference.catalogue import Reference, torchvision_models
 
 
 def squeezenet(name: str) -> Any:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.models.reference import Reference
+from tests.reference.catalogue import Reference
 
 
 def lenet5() -> Any:
-    from tests.models.torch_references.lenet import lenet5
+    from tests.reference.torch_references.lenet import lenet5
 
     return lenet5()
 
 
 def lenet5_paper() -> Any:
-    from tests.models.torch_references.lenet import LeNet5Paper
+    from tests.reference.torch_references.lenet import LeNet5Paper
 
     return LeNet5Paper()
 
@@ -22,7 +22,7 @@ def lenet5_paper() -> Any:
 def lenet_dlib() -> Any:
     from torch import nn
 
-    from tests.models.torch_references.lenet import lenet28
+    from tests.reference.torch_references.lenet import lenet28
 
     return lenet28(2, nn.MaxPool2d(2))
 
@@ -30,7 +30,7 @@ def lenet_dlib() -> Any:
 def lenet_d2l() -> Any:
     from torch import nn
 
-    from tests.models.torch_references.lenet import lenet28
+    from tests.reference.torch_references.lenet import lenet28
 
     return lenet28(0, nn.AvgPool2d(2))
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from models.inception_resnet import pytorchcv_key
-from tests.models.reference import Reference, torchvision_models
+from tests.reference.catalogue import Reference, torchvision_models
 
 
 def own(name: str) -> Any:
-    """A builder of tests/models/torch_references/inception.py."""
+    """A builder of tests/reference/torch_references/inception.py."""
 
     def build() -> Any:
-        from tests.models.torch_references import inception
+        from tests.reference.torch_references import inception
 
         return getattr(inception, name)()
 

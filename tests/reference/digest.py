@@ -31,8 +31,8 @@ import numpy as np
 
 import minidnn
 import models
-from tests.models import filling
-from tests.models.reference import Reference
+from tests.reference import filling
+from tests.reference.catalogue import Reference
 
 if TYPE_CHECKING:
     import torch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from models.mixnet import timm_key
-from tests.models.reference import Reference
+from tests.reference.catalogue import Reference
 
 # Both sides become odd on the way; the last batch norm sees 2 * 3 * 2 = 12 values per channel.
 SHAPE = (2, 3, 72, 56)

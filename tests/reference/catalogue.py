@@ -1,9 +1,9 @@
 """The architectures' references: what each model is compared with, and where it is found.
 
-tests/models/architectures/FAMILY.py exports `REFERENCES`, a list of `Reference`. To compare models with their
-references live, and see how far apart they are:
+tests/reference/architectures/FAMILY.py exports `REFERENCES`, a list of `Reference`. To compare models with
+their references live, and see how far apart they are:
 
-    python -m tests.models.compare NAME...
+    python -m tests.reference.compare NAME...
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import tests.models.architectures
+import tests.reference.architectures
 
 if TYPE_CHECKING:
     import torch
@@ -68,7 +68,7 @@ class Reference:
 @cache
 def references() -> dict[str, Reference]:
     """All references by their model's name."""
-    package = tests.models.architectures
+    package = tests.reference.architectures
     found: dict[str, Reference] = {}
     for module in pkgutil.iter_modules(package.__path__):
         for reference in importlib.import_module(f"{package.__name__}.{module.name}").REFERENCES:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.models.reference import Reference, torchvision_models
+from tests.reference.catalogue import Reference, torchvision_models
 
 # Both sides become odd on the way (72, 36, 18, 9, 5, 3 and 56, 28, 14, 7, 4, 2), so that both conventions of
 # padding at stride 2 meet even and odd maps; the last batch norm sees 2 * 3 * 2 = 12 values per channel.
@@ -12,13 +12,13 @@ SHAPE = (2, 3, 72, 56)
 
 
 def mobilenet_v1() -> Any:
-    from tests.models.torch_references.mobilenet import MobileNet
+    from tests.reference.torch_references.mobilenet import MobileNet
 
     return MobileNet(1.0)
 
 
 def mobilenet_v1_key(name: str) -> str:
-    from tests.models.torch_references.mobilenet import key
+    from tests.reference.torch_references.mobilenet import key
 
     return key(name)
 

@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any
 
 from models.preresnet import pytorchcv_key
-from tests.models.architectures.resnet import SHAPE, STAGES, TRAINING_SHAPE
-from tests.models.reference import Reference
+from tests.reference.architectures.resnet import SHAPE, STAGES, TRAINING_SHAPE
+from tests.reference.catalogue import Reference
 
 # preresnet200 is preresnet152 with 16 more units of 512 channels at 28x28, by hand each
 # 2*512 + 512*128 + 2*128 + 9*128*128 + 2*128 + 128*512 = 280,064 parameters.
@@ -44,7 +44,7 @@ def pytorchcv(name: str) -> Any:
 
 
 def cifar(n: int, bottleneck: bool) -> Any:
-    from tests.models.torch_references.preresnet import CifarPreResNet
+    from tests.reference.torch_references.preresnet import CifarPreResNet
 
     return CifarPreResNet(n, bottleneck)
 

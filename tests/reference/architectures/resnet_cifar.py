@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from tests.models.architectures.resnet import plain_key
-from tests.models.reference import Reference
+from tests.reference.architectures.resnet import plain_key
+from tests.reference.catalogue import Reference
 
 # n, and the parameters by hand: convolutions 3*16*9, then per stage of width w and 2n layers
 # 2n * 9w^2 (9w^2 / 2 less for the layer that widens) and 2w per batch norm, at last 64*10 + 10:
@@ -25,7 +25,7 @@ PARAMETERS = {
 
 
 def build(name: str, n: int) -> Any:
-    from tests.models.torch_references.resnet import CifarResNet, plain_cifar
+    from tests.reference.torch_references.resnet import CifarResNet, plain_cifar
 
     return plain_cifar(n) if name.startswith("plain") else CifarResNet(n)
 

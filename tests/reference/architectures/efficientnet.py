@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.models.reference import Reference, torchvision_models
+from tests.reference.catalogue import Reference, torchvision_models
 
 # Both sides become odd on the way. With few images in the calibrating batch some channels' variances come out
 # tiny, and deep variants then amplify rounding errors: the larger ones are given more images.

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn.functional import relu
 
-from tests.models.torch_references.resnet import option_a
+from tests.reference.torch_references.resnet import option_a
 
 FULL = "full_preactivation"
 RELU_ONLY = "relu_only_preactivation"

@@ -1,9 +1,9 @@
 """Make the stored references: PyTorch's digests, for machines that do not have it.
 
-    python -m tests.models.make_references NAME...   (with torch and the references' packages)
-    python -m tests.models.make_references --all
+    python -m tests.reference.make NAME...   (with torch and the references' packages)
+    python -m tests.reference.make --all
 
-writes tests/models/references/NAME.safetensors (see tests/models/digest.py for what is in it) and the model's
+writes tests/reference/stored/NAME.safetensors (tests/reference/digest.py says what is in it) and the model's
 line in models/verification.csv, the errors seen here. A model that is not right against its reference gets
 neither. Nothing else ever writes these files.
 """
@@ -28,12 +28,12 @@ import models
 from models import registry
 from models.summary import summarize
 from models.verification import COLUMNS, PATH, Verification, verifications
-from tests.models import digest
-from tests.models.compare import Comparison, report
-from tests.models.digest import Digest
-from tests.models.reference import Reference, references
+from tests.reference import digest
+from tests.reference.catalogue import Reference, references
+from tests.reference.compare import Comparison, report
+from tests.reference.digest import Digest
 
-FOLDER = Path(__file__).parent / "references"
+FOLDER = Path(__file__).parent / "stored"
 LARGEST = 100_000  # bytes
 PACKAGES = ("torch", "torchvision", "timm", "pytorchcv", "keras")
 
@@ -96,7 +96,7 @@ def one_writer() -> Iterator[None]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.models.make_references", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.reference.make", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="models, as models.create takes them")
     parser.add_argument("--all", action="store_true", help="every model that has a reference")
     chosen = parser.parse_args(arguments)
