@@ -17,7 +17,8 @@ from __future__ import annotations
 import functools
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,18 @@ def contiguous(array: Any) -> Any:
     return array if array.flags.c_contiguous else array_module(array).ascontiguousarray(array)
 
 
+@contextmanager
+def written_in_place(*arrays: Any) -> Iterator[list[Any]]:
+    """Lend device arrays (None stays None) for kernels to write in, in row-major order: themselves, or copies
+    that are written back in the end.
+    """
+    lent = [None if array is None else contiguous(array) for array in arrays]
+    yield lent
+    for array, copy in zip(arrays, lent, strict=True):
+        if copy is not array:
+            array_module(array).copyto(array, copy)
+
+
 class Source:
     """A `.cu` file, compiled once for every set of macros and every module.
 
@@ -91,7 +104,11 @@ class Source:
     @functools.cached_property
     def text(self) -> str:
         """The source with this folder's headers put in: what is compiled does not depend on search paths."""
-        lines = self.path.read_text().splitlines()
+        return self.with_headers(self.path.read_text())
+
+    def with_headers(self, text: str) -> str:
+        """Return a text, in place of the file's, with the headers put in."""
+        lines = text.splitlines()
         return "\n".join(
             [f'#line 1 "{self.path.name}"', *(self._included(n, x) for n, x in enumerate(lines, 1))]
         )
