@@ -60,6 +60,7 @@ SAMPLES = [
     *samples("middle", (2, 3, 4), 1),
     *samples("from-the-end", (2, 5, 2, 3), -3),
     *samples("one-element", (3, 1), 1),
+    *samples("longer-than-a-warp", (2, 71), 1),
     *samples("scalar", (), 0),
     *samples("empty-batch", (0, 3), -1),
     *samples("empty-lines", (2, 0), 1),
