@@ -37,6 +37,7 @@ SHAPES = {
     "ragged": (2, 3, 5, 4),
     "single-pixel": (1, 1, 1, 1),
     "one-row": (2, 1, 1, 6),
+    "larger-than-a-warp": (1, 2, 7, 9),
     "empty-batch": (0, 2, 3, 4),
 }
 
