@@ -72,7 +72,7 @@ def test_stride_zero_arguments(sample: Sample) -> None:
 
 
 @pytest.mark.parametrize("folder", tables.folders())
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=20)
 @given(data=st.data(), seed=st.integers(0, 2**16), dtype=st.sampled_from(DTYPES))
 def test_drawn_samples(folder: str, data: st.DataObject, seed: int, dtype: Any) -> None:
     sample = data.draw(tables.table(folder).STRATEGY)

@@ -32,7 +32,7 @@ def counted(
     return len(starts)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     size,
     st.integers(1, 4),
@@ -56,7 +56,7 @@ def test_output_size_counts_the_places(
 
 
 @pytest.mark.reference
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.tuples(size, size),
     st.integers(1, 4),
@@ -78,7 +78,7 @@ def test_output_size_agrees_with_torch(
     assert window.output_size(plane) == tuple(pooled.shape[2:])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(size, st.integers(1, 4), st.integers(1, 4), st.integers(0, 3), st.integers(1, 3))
 def test_transposed_output_size_inverts_output_size(
     length: int, kernel: int, stride: int, padding: int, dilation: int

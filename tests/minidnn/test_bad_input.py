@@ -163,7 +163,7 @@ def call_with_junk(
 
 @pytest.mark.filterwarnings("ignore:Data type alias")
 @pytest.mark.parametrize("name", functional.__all__)
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_functions(name: str, data: st.DataObject) -> None:
     right = CALLS.get(name, lambda: {"x": images()})()
@@ -209,7 +209,7 @@ def small(value: Any) -> bool:
 
 
 @pytest.mark.parametrize("name", [name for name in nn.__all__ if name not in PLAIN])
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_layers(name: str, data: st.DataObject) -> None:
     kind = getattr(nn, name)
@@ -235,7 +235,7 @@ def test_layers(name: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop"])
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_optimisers(name: str, data: st.DataObject) -> None:
     weight = minidnn.Tensor(rows(), requires_grad=True)

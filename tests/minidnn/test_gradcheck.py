@@ -419,7 +419,7 @@ SHAPES: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
 }
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     shape=st.sampled_from(sorted(SHAPES)),
     mode=st.sampled_from(MODES),

@@ -38,7 +38,7 @@ def test_memory_layout_and_threads_do_not_matter() -> None:
         set_num_threads(threads)
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50)
 @given(size=st.integers(1, 40), data=st.data(), seed=st.integers(0, 99))
 def test_a_change_shows(size: int, data: st.DataObject, seed: int) -> None:
     array = np.random.default_rng(seed).standard_normal(size).astype(np.float32)

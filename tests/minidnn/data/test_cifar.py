@@ -251,7 +251,7 @@ def test_column_major_arrays_keep_their_values() -> None:
 HONEST = pickle.dumps({"data": pixels(2, 4), "labels": [1, 2], "name": "x"}, 2)
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300)
 @given(
     edits=st.lists(st.tuples(st.integers(0, len(HONEST) - 1), st.integers(0, 255)), max_size=4),
     cut=st.integers(0, len(HONEST)),

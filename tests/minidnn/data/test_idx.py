@@ -76,7 +76,7 @@ def test_a_lying_header_costs_no_memory(tmp_path: Path, compressed: bool) -> Non
         tracemalloc.stop()
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(
     head=st.binary(max_size=24),
     valid_start=st.booleans(),

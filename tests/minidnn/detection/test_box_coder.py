@@ -24,7 +24,7 @@ def test_by_hand() -> None:
     assert no_change.tolist() == [[PROPOSAL[0].tolist()] * 2]
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50)
 @given(st.integers(0, 1000))
 def test_what_was_encoded_is_decoded(seed: int) -> None:
     boxes, proposals = random_boxes(seed, 7, 50.0), random_boxes(seed + 1, 7, 50.0)

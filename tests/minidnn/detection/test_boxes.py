@@ -59,7 +59,7 @@ def test_clipping_and_removing_by_hand() -> None:
     assert remove_small_boxes(BOXES[:0], 1.0).tolist() == []
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50)
 @given(some_boxes(), some_boxes())
 def test_overlap_is_symmetric_and_within_bounds(a: np.ndarray, b: np.ndarray) -> None:
     overlaps, general = box_iou(a, b), generalized_box_iou(a, b)
@@ -70,7 +70,7 @@ def test_overlap_is_symmetric_and_within_bounds(a: np.ndarray, b: np.ndarray) ->
     assert (general > -1 - 1e-12).all()
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50)
 @given(some_boxes(), st.sampled_from(["xyxy", "xywh", "cxcywh"]), st.sampled_from(["xyxy", "xywh", "cxcywh"]))
 def test_forms_lead_back(boxes: np.ndarray, first: str, second: str) -> None:
     there = box_convert(box_convert(boxes, "xyxy", first), first, second)

@@ -40,7 +40,7 @@ def test_without_objects_all_is_background() -> None:
     assert Matcher(0.7, 0.3, True)(np.zeros((3, 0))).tolist() == []
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50)
 @given(st.integers(1, 20), st.floats(0, 1), st.lists(st.integers(-1, 2), max_size=40))
 def test_the_sampler_keeps_its_shares(size: int, fraction: float, labels: list[int]) -> None:
     array = np.array(labels, np.int64)

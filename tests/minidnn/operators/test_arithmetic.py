@@ -126,7 +126,7 @@ def test_gradients(case: OperatorCase) -> None:
     check_gradients(case)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(pair=broadcast_pairs())
 def test_drawn_broadcasts(pair: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
     for name, call in BINARY.items():

@@ -183,13 +183,11 @@ def test_a_terminal_shows_tables(folder: Path, capsys: Any, monkeypatch: pytest.
     assert out.count("│") >= 10
 
 
+FIRST = ("a.png", "--weights", "first.safetensors")
 MISTAKES = {
     "missing weights": (("a.png", "--weights", "no.pth"), "no.pth: No such file or directory"),
     "missing image": (("no.png", "--weights", "first.safetensors"), "no.png: No such file or directory"),
-    "missing labels": (
-        ("a.png", "--weights", "first.safetensors", "--labels", "no.txt"),
-        "no.txt: No such file or directory",
-    ),
+    "missing labels": ((*FIRST, "--labels", "no.txt"), "no.txt: No such file or directory"),
     "no image": (("labels.txt", "--weights", "first.safetensors"), "labels.txt is no readable image: "),
     "no weights": (("a.png", "--weights", "labels.txt"), "labels.txt is truncated or not a safetensors file"),
     "no state": (("a.png", "--weights", "other.safetensors"), "other.safetensors holds no state dict: "),
@@ -206,33 +204,24 @@ MISTAKES = {
         f"checkpoint.safetensors is a checkpoint of lenet5, not of {MODEL}",
     ),
     "too few labels": (
-        ("a.png", "--weights", "first.safetensors", "--labels", "nine.txt"),
+        (*FIRST, "--labels", "nine.txt"),
         "nine.txt has 9 names, but first.safetensors has 10 classes",
     ),
     "unequal ensemble": (
-        ("a.png", "--weights", "first.safetensors", "--weights", "three.safetensors"),
+        (*FIRST, "--weights", "three.safetensors"),
         "three.safetensors has 3 classes, but first.safetensors has 10",
     ),
-    "mean": (
-        ("a.png", "--weights", "first.safetensors", "--mean", "a,b"),
-        "--mean must be numbers with commas between them, got 'a,b'",
-    ),
-    "two means": (
-        ("a.png", "--weights", "first.safetensors", "--mean", "1,2"),
-        "mean and std must have one number per channel",
-    ),
+    "mean": ((*FIRST, "--mean", "a,b"), "--mean must be numbers with commas between them, got 'a,b'"),
+    "two means": ((*FIRST, "--mean", "1,2"), "mean and std must have one number per channel"),
     "no value": (
-        ("a.png", "--weights", "first.safetensors", "--argument", "width"),
+        (*FIRST, "--argument", "width"),
         "--argument must be a name and a value like padding=tensorflow, got 'width'",
     ),
     "no such argument": (
-        ("a.png", "--weights", "first.safetensors", "--argument", "padding=torch"),
+        (*FIRST, "--argument", "padding=torch"),
         f"{MODEL} has no argument 'padding'; it has: num_classes, width",
     ),
-    "large crop": (
-        ("a.png", "--weights", "first.safetensors", "--resize", "50"),
-        "crop must be at most resize, got crop 70 and resize 50",
-    ),
+    "large crop": ((*FIRST, "--resize", "50"), "crop must be at most resize, got crop 70 and resize 50"),
 }
 
 
