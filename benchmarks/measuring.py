@@ -2,8 +2,10 @@
 
 The machine's speed drifts, so contenders are compared within a round, never across runs: a ratio is the
 median over rounds of their times in the same round. Thread pools of different libraries do not know of each
-other, and their threads spin for a while after a call; the untimed call lets the contender's own pool take
-the cores back. Calls shorter than a burst are timed many at once. A contender's first call is taken apart: it
+other, and their threads spin for a while after a call; the untimed calls let the contender's own pool take
+the cores back. That is enough where spinning ends within milliseconds, as OpenMP's does (ours and PyTorch's);
+a pool that spins longer has to be told not to (`network_benchmark.SHORT_SPIN`), or it slows down whoever
+comes after it. Calls shorter than a burst are timed many at once. A contender's first call is taken apart: it
 compiles.
 """
 

@@ -28,6 +28,10 @@ from models.registry import entry
 FUSED, ONNX = "minidnn fused", "onnxruntime"
 # Of the largest logit; the tests hold every architecture's float32 logits to it.
 BOUND = 1e-4
+# Left alone, ONNX Runtime's threads spin for tens of milliseconds after a run, and whoever is next shares the
+# cores with them: networks of many small kernels took twice their time. A millisecond still spans the
+# gaps within a run and between two runs, so it costs ONNX Runtime itself nothing.
+SHORT_SPIN = ("session.intra_op.spin_duration_us", "1000")
 
 Run = Callable[[], Any]
 Read = Callable[[Any], Array]
@@ -139,6 +143,7 @@ def _onnx(model: Any, images: Any, threads: int) -> Run:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    options.add_session_config_entry(*SHORT_SPIN)
     session = onnxruntime.InferenceSession(file.getvalue(), options, providers=["CPUExecutionProvider"])
     feed = {session.get_inputs()[0].name: images.numpy()}
     return lambda: session.run(None, feed)
