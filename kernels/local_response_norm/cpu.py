@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from kernels.array import FLOATING, Array
+from kernels.array import Array
 from kernels.cpu.compilation import compiled, contiguous, parallel, tasks_for
+from kernels.cpu.mapping import floating
 from kernels.local_response_norm import local_response_norm_backward, local_response_norm_forward
 from kernels.memory import empty
 from kernels.registry import implements
@@ -19,16 +20,12 @@ from kernels.registry import implements
 POSITIONS = 128
 
 
-def _floating(x: Array, *others: Any) -> bool:
-    return x.dtype in FLOATING
-
-
 def _flat(x: Array) -> Array:
     """(N, C, *spatial) as (N, C, S)."""
     return contiguous(x).reshape(*x.shape[:2], x.size // max(x.shape[0] * x.shape[1], 1))
 
 
-@implements(local_response_norm_forward, "tiles", "a tile of positions at a time", fits=_floating)
+@implements(local_response_norm_forward, "tiles", "a tile of positions at a time", fits=floating)
 def local_response_norm_forward_tiles(x: Array, size: int, alpha: float, beta: float, k: float) -> Array:
     """The scales of a tile's channel are one row of the cache."""
     y = empty(x.shape, x.dtype)
@@ -99,7 +96,7 @@ def _multiply(a: Any, b: Any, product: Any) -> None:
     local_response_norm_backward,
     "tiles",
     "powers of a tile's channels first, then their windows",
-    fits=_floating,
+    fits=floating,
 )
 def local_response_norm_backward_tiles(
     grad_output: Array, x: Array, size: int, alpha: float, beta: float, k: float

@@ -228,7 +228,7 @@ def _check_arrays(parameter: Array, gradient: Array, **written: Array | None) ->
     for name, array in {"parameter": parameter, **written}.items():
         if array is not None:
             check_shape(name, array, parameter.shape)
-            if not array.flags.writeable:
+            if not getattr(array.flags, "writeable", True):  # CuPy's flags know no read-only arrays
                 raise ValueError(f"{name} must be writeable, it is written in place; got a read-only array")
 
 

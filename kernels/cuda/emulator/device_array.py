@@ -132,3 +132,8 @@ def matmul(a: DeviceArray, b: DeviceArray) -> DeviceArray:
 def ascontiguousarray(array: DeviceArray) -> DeviceArray:
     """Return the array in row-major order: itself, or a copy."""
     return array if array.flags.c_contiguous else asarray(array._elements)
+
+
+def copyto(destination: DeviceArray, source: DeviceArray) -> None:
+    """Overwrite the elements of an array by those of another one of its shape and dtype."""
+    destination._elements[...] = source._elements
