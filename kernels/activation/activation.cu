@@ -1,7 +1,6 @@
 // The activations: one thread per element, the formulas of reference.py. REAL is float or double.
 #include "common.cuh"
-
-#define ZERO REAL(0)
+#include "activations.cuh"
 
 // y = FORMULA of x
 #define FORWARD(NAME, FORMULA)                                                                   \
@@ -21,14 +20,6 @@
         }                                                                                        \
     }
 
-__device__ REAL relu6(REAL x) { return x <= ZERO ? ZERO : x >= REAL(6) ? REAL(6) : x; }
-
-// With e = e^-|x|: 1 / (1 + e) on the right, e / (1 + e) on the left; neither overflows.
-__device__ REAL sigmoid(REAL x) {
-    const REAL e = exp(-abs(x));
-    return (x < ZERO ? e : REAL(1)) / (REAL(1) + e);
-}
-
 // Phi(x) = erfc(-x / sqrt 2) / 2 keeps the digits of its left tail.
 __device__ REAL normal_probability(REAL x) { return REAL(0.5) * erfc(-x / REAL(1.4142135623730951)); }
 __device__ REAL normal_density(REAL x) { return exp(-x * x / REAL(2)) / REAL(2.5066282746310002); }
@@ -46,17 +37,17 @@ __device__ REAL gelu_tanh_derivative(REAL x) {
     return slope == ZERO ? phi : phi + x * slope * REAL(2) * gelu_argument_slope(x);
 }
 
-// A comparison with NaN is false, so the order of the branches says what becomes of NaN.
-FORWARD(relu, x <= ZERO ? ZERO : x)
+FORWARD(relu, relu(x))
 FORWARD(relu6, relu6(x))
 FORWARD(sigmoid, sigmoid(x))
 FORWARD(tanh, tanh(x))
-FORWARD(hardsigmoid, relu6(x + REAL(3)) / REAL(6))
-FORWARD(hardswish, x * relu6(x + REAL(3)) / REAL(6))
-FORWARD(silu, x * sigmoid(x))
+FORWARD(hardsigmoid, hardsigmoid(x))
+FORWARD(hardswish, hardswish(x))
+FORWARD(silu, silu(x))
 FORWARD(gelu_none, x * normal_probability(x))
 FORWARD(gelu_tanh, x * sigmoid(REAL(2) * gelu_argument(x)))
 
+// A comparison with NaN is false, so the order of the branches says what becomes of NaN.
 BACKWARD(relu, y, y <= ZERO ? ZERO : dy)
 BACKWARD(relu6, y, y <= ZERO || y >= REAL(6) ? ZERO : dy)
 BACKWARD(sigmoid, y, dy * y * (REAL(1) - y))

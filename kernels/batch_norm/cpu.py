@@ -1,9 +1,6 @@
 """Batch normalisation in Numba: a channel's values are read from memory once and stay in the cache.
 
-All passes over one channel follow each other within one task. Sums are accumulated in float64.
-
-Source: Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances"
-(1979): the mean and the sum of squared deviations of two sets give those of their union.
+All passes over one channel (`cpu_passes.py`) follow each other within one task.
 """
 
 from __future__ import annotations
@@ -14,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from kernels.array import FLOATING, Array
+from kernels.array import Array
 from kernels.batch_norm import (
     batch_norm_backward_inference,
     batch_norm_backward_training,
@@ -22,21 +19,23 @@ from kernels.batch_norm import (
     batch_norm_forward_inference_activated,
     batch_norm_forward_training,
 )
+from kernels.batch_norm.cpu_passes import (
+    gradient_of_channel,
+    moments,
+    normalise_channel,
+    normalise_plane,
+    sums,
+)
 from kernels.cpu.compilation import compiled, contiguous, parallel, tasks_for
 from kernels.cpu.endings import CODES, end_with
+from kernels.cpu.mapping import floating
 from kernels.memory import empty
 from kernels.registry import implements
 
-# Values whose mean and deviations are taken while they are in the first-level cache.
-BLOCK = 4096
 # Values that are normalised by known statistics in the time of one of `tasks_for`'s steps.
 VALUES_PER_STEP = 4
 # Planes smaller than this are gathered channel by channel first: vectors need neighbours.
 SMALLEST_PLANE = 8
-
-
-def _floating(x: Array, *others: Any) -> bool:
-    return x.dtype in FLOATING
 
 
 def _planes(x: Array) -> Array:
@@ -72,7 +71,7 @@ def _constant(length: int, value: float, dtype: np.dtype[Any]) -> Array:
     batch_norm_forward_training,
     "fused",
     "statistics in one pass, merged block by block; then the values, from the cache",
-    fits=_floating,
+    fits=floating,
 )
 def batch_norm_forward_training_fused(
     x: Array,
@@ -123,78 +122,16 @@ def _normalise_by_batch(
 ) -> None:
     channels = x.shape[1]
     for c in range(channels * task // tasks, channels * (task + 1) // tasks):
-        average[c], variance[c] = _moments(x, c)
+        average[c], variance[c] = moments(x, c)
         mean[c], inverse_std[c] = average[c], 1 / np.sqrt(variance[c] + eps)
-        _normalise_channel(x, c, mean[c], inverse_std[c] * weight[c], bias[c], y)
-
-
-@compiled(borrowing=True)
-def _normalise_channel(x: Any, c: int, mean: Any, scale: Any, shift: Any, y: Any) -> None:
-    """y = (x - mean) scale + shift, for one channel."""
-    for n in range(x.shape[0]):
-        _normalise_plane(x[n, c], mean, scale, shift, y[n, c])
-
-
-@compiled(borrowing=True)
-def _moments(x: Any, c: int) -> tuple[float, float]:
-    """Return the mean and the (biased) variance of a channel; zeros where there are no values."""
-    rows = max(1, BLOCK // max(x.shape[2], 1))
-    count, mean, deviations = 0, 0.0, 0.0
-    for first in range(0, x.shape[0], rows):
-        last = min(first + rows, x.shape[0])
-        for start in range(0, x.shape[2], BLOCK):
-            end = min(start + BLOCK, x.shape[2])
-            size = (last - first) * (end - start)
-            total = 0.0
-            for n in range(first, last):
-                total += _sum(x[n, c, start:end])
-            block_mean = total / size
-            block_deviations = 0.0
-            for n in range(first, last):
-                block_deviations += _squared_deviations(
-                    x[n, c, start:end], x.dtype.type(block_mean), block_mean
-                )
-            step = block_mean - mean
-            mean += step * size / (count + size)
-            deviations += block_deviations + step * step * (count * (size / (count + size)))
-            count += size
-    return mean, deviations / max(count, 1)
-
-
-@compiled(summing=True, borrowing=True)
-def _sum(x: Any) -> float:
-    total = 0.0
-    for i in range(x.size):
-        total += np.float64(x[i])
-    return total
-
-
-@compiled(summing=True, borrowing=True)
-def _squared_deviations(x: Any, near: Any, mean: float) -> float:
-    """Return the sum of (x - mean)^2, from differences with `near`, the mean in x's type.
-
-    sum (x - mean)^2 = sum (x - near)^2 - count (mean - near)^2
-    """
-    total = 0.0
-    for i in range(x.size):
-        difference = np.float64(x[i] - near)
-        total += difference * difference
-    correction: float = x.size * (mean - np.float64(near)) ** 2
-    return total - correction
-
-
-@compiled(borrowing=True)
-def _normalise_plane(x: Any, mean: Any, scale: Any, shift: Any, y: Any) -> None:
-    """y = (x - mean) scale + shift, for one plane."""
-    for i in range(x.size):
-        y[i] = (x[i] - mean) * scale + shift
+        normalise_channel(x, c, mean[c], inverse_std[c] * weight[c], bias[c], y)
 
 
 @implements(
     batch_norm_backward_training,
     "fused",
     "both sums in one pass; then the gradient, from the cache",
-    fits=_floating,
+    fits=floating,
 )
 def batch_norm_backward_training_fused(
     grad_output: Array, x: Array, weight: Array | None, mean: Array, inverse_std: Array
@@ -207,7 +144,7 @@ def batch_norm_backward_training_fused(
     batch_norm_backward_inference,
     "fused",
     "both sums and the gradient in one pass",
-    fits=_floating,
+    fits=floating,
 )
 def batch_norm_backward_inference_fused(
     grad_output: Array, x: Array, weight: Array | None, running_mean: Array, running_var: Array, eps: float
@@ -256,55 +193,20 @@ def _gradients(
     batch, channels, plane = x.shape
     values = max(batch * plane, 1)
     for c in range(channels * task // tasks, channels * (task + 1) // tasks):
-        products, total = _sums(grad_output, x, c, mean[c])
+        products, total = sums(grad_output, x, c, mean[c])
         products *= inverse_std[c]
         grad_weight[c], grad_bias[c] = products, total
         scale = weight[c] * inverse_std[c]
         if training:
             constant, slope = x.dtype.type(total / values), x.dtype.type(products * inverse_std[c] / values)
-            _gradient_of_channel(grad_output, x, c, mean[c], scale, constant, slope, grad_x)
+            gradient_of_channel(grad_output, x, c, mean[c], scale, constant, slope, grad_x)
         else:
             zero = x.dtype.type(0)
-            _normalise_channel(grad_output, c, zero, scale, zero, grad_x)
-
-
-@compiled(borrowing=True)
-def _sums(grad_output: Any, x: Any, c: int, mean: Any) -> tuple[float, float]:
-    """Return a channel's sums of dy (x - mean) and of dy."""
-    products, total = 0.0, 0.0
-    for n in range(x.shape[0]):
-        products += _sum_of_products(grad_output[n, c], x[n, c], mean)
-        total += _sum(grad_output[n, c])
-    return products, total
-
-
-@compiled(summing=True, borrowing=True)
-def _sum_of_products(grad_output: Any, x: Any, mean: Any) -> float:
-    total = 0.0
-    for i in range(x.size):
-        total += np.float64(grad_output[i] * (x[i] - mean))
-    return total
-
-
-@compiled(borrowing=True)
-def _gradient_of_channel(
-    grad_output: Any, x: Any, c: int, mean: Any, scale: Any, constant: Any, slope: Any, grad_x: Any
-) -> None:
-    """dx = scale (dy - constant - slope (x - mean)), for one channel."""
-    for n in range(x.shape[0]):
-        _gradient_of_plane(grad_output[n, c], x[n, c], mean, scale, constant, slope, grad_x[n, c])
-
-
-@compiled(borrowing=True)
-def _gradient_of_plane(
-    grad_output: Any, x: Any, mean: Any, scale: Any, constant: Any, slope: Any, grad_x: Any
-) -> None:
-    for i in range(x.size):
-        grad_x[i] = scale * (grad_output[i] - constant - slope * (x[i] - mean))
+            normalise_channel(grad_output, c, zero, scale, zero, grad_x)
 
 
 @implements(
-    batch_norm_forward_inference, "fused", "one subtraction and one multiply-add per value", fits=_floating
+    batch_norm_forward_inference, "fused", "one subtraction and one multiply-add per value", fits=floating
 )
 def batch_norm_forward_inference_fused(
     x: Array, weight: Array | None, bias: Array | None, running_mean: Array, running_var: Array, eps: float
@@ -317,7 +219,7 @@ def batch_norm_forward_inference_fused(
     batch_norm_forward_inference_activated,
     "fused",
     "the activation while a plane is in the cache",
-    fits=_floating,
+    fits=floating,
 )
 def batch_norm_forward_inference_activated_fused(
     x: Array,
@@ -373,6 +275,6 @@ def _normalise_planes(
     """y = f((x - mean) / sqrt(var + eps) weight + bias), for the planes first .. last - 1 of all channels."""
     for plane in range(first, last):
         n, c = plane // x.shape[1], plane % x.shape[1]
-        _normalise_plane(x[n, c], mean[c], weight[c] / np.sqrt(var[c] + eps), bias[c], y[n, c])
+        normalise_plane(x[n, c], mean[c], weight[c] / np.sqrt(var[c] + eps), bias[c], y[n, c])
         if ending:
             end_with(ending, y[n, c])

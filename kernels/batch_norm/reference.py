@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -80,21 +81,6 @@ def batch_norm_forward_inference_loops(
         inverse_std = 1 / np.sqrt(running_var[c] + eps)
         y[:, c] = _affine_loops(x[:, c], running_mean[c], inverse_std, weight, bias, c)
     return y
-
-
-@implements(batch_norm_forward_inference_activated, "loops", "the definition, then the activation")
-def batch_norm_forward_inference_activated_loops(
-    x: Array,
-    weight: Array | None,
-    bias: Array | None,
-    running_mean: Array,
-    running_var: Array,
-    eps: float,
-    activation: str,
-) -> Array:
-    """y = f(affine map)."""
-    y = batch_norm_forward_inference_loops(x, weight, bias, running_mean, running_var, eps)
-    return activate(y, activation)
 
 
 @implements(batch_norm_backward_inference, "loops", "the definition: the statistics are constants")
@@ -192,23 +178,6 @@ def batch_norm_forward_inference_vectorized(
     return _scale_and_shift(centred, 1 / np.sqrt(running_var + eps), weight, bias)
 
 
-@implements(
-    batch_norm_forward_inference_activated, "vectorized", "the whole array at once, then its activation"
-)
-def batch_norm_forward_inference_activated_vectorized(
-    x: Array,
-    weight: Array | None,
-    bias: Array | None,
-    running_mean: Array,
-    running_var: Array,
-    eps: float,
-    activation: str,
-) -> Array:
-    """y = f(affine map)."""
-    y = batch_norm_forward_inference_vectorized(x, weight, bias, running_mean, running_var, eps)
-    return activate(y, activation)
-
-
 @implements(batch_norm_backward_inference, "vectorized", "one multiplication and two reductions")
 def batch_norm_backward_inference_vectorized(
     grad_output: Array, x: Array, weight: Array | None, running_mean: Array, running_var: Array, eps: float
@@ -239,3 +208,31 @@ def _scale_and_shift(centred: Array, inverse_std: Array, weight: Array | None, b
     if bias is not None:
         centred += _broadcast(bias, centred)
     return centred
+
+
+# ---- an activation after the affine map --------------------------------------------------------------
+
+
+def _activated(forward: Callable[..., Array]) -> Callable[..., Array]:
+    """y = f(affine map), from a version of the affine map."""
+
+    def forward_activated(
+        x: Array,
+        weight: Array | None,
+        bias: Array | None,
+        running_mean: Array,
+        running_var: Array,
+        eps: float,
+        activation: str,
+    ) -> Array:
+        return activate(forward(x, weight, bias, running_mean, running_var, eps), activation)
+
+    return forward_activated
+
+
+implements(batch_norm_forward_inference_activated, "loops", "the definition, then the activation")(
+    _activated(batch_norm_forward_inference_loops)
+)
+implements(
+    batch_norm_forward_inference_activated, "vectorized", "the whole array at once, then its activation"
+)(_activated(batch_norm_forward_inference_vectorized))
