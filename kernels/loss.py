@@ -63,12 +63,17 @@ def check_labels(
 ) -> None:
     """Require int64 labels of this shape in [0, classes), or equal to `ignore_index`.
 
+    Labels in device memory are not looked at, which would mean to wait for the device: its kernels answer a
+    label that is no class with NaN.
+
     Raises:
         TypeError: another dtype.
         ValueError: another shape, or a label out of range.
     """
     check_indices("target", target)
     check_shape("target", target, shape)
+    if not isinstance(target, np.ndarray):
+        return
     wrong = (target < 0) | (target >= classes)
     if ignore_index is not None:
         wrong &= target != ignore_index
@@ -89,8 +94,8 @@ def class_weights(weight: Array | None, classes: int) -> Array:
 
 
 def check_probabilities(target: Array) -> None:
-    """Refuse a target that holds NaN (ValueError)."""
-    if np.isnan(target).any():
+    """Refuse a target that holds NaN (ValueError); one in device memory is not looked at."""
+    if isinstance(target, np.ndarray) and np.isnan(target).any():
         raise ValueError("target must not hold NaN, got at least one")
 
 

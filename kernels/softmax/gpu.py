@@ -31,9 +31,7 @@ def _announce(contract: Callable[..., Array], version: str, idea: str, lanes: in
         result = empty_beside(arrays[0], shape, dtype)
         if result.size:
             macros = {"REAL": c_type(dtype)}
-            launch_lines(
-                SOURCE, contract.__name__, lanes, [*arrays, result], line_sizes(shape, axis), macros
-            )
+            launch_lines(SOURCE, contract.__name__, lanes, [*arrays, result], line_sizes(shape, axis), macros)
         return result
 
     implements(contract, version, idea, backend="gpu", fits=floating, pays=pays)(run)

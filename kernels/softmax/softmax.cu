@@ -2,16 +2,7 @@
 // or double. What nearly cancels is added up in double.
 #include "common.cuh"
 #include "lines.cuh"
-
-// The largest element, which NaN is not, and the sum of e^(x - largest), which NaN and infinities make NaN.
-__device__ void normalizer(const REAL* x, long long length, long long inner, REAL& largest, REAL& total) {
-    largest = MINUS_INFINITY;
-    FOR_EACH_OF_LINE(k) { largest = max(largest, x[k * inner]); }
-    largest = largest_of_lanes(largest);
-    total = 0;
-    FOR_EACH_OF_LINE(k) { total += exp(x[k * inner] - largest); }
-    total = sum_of_lanes(total);
-}
+#include "softmax.cuh"
 
 // y = e^(x - largest) / total
 extern "C" __global__ void softmax_forward(const REAL* xs, REAL* ys, LINES) {
