@@ -1,6 +1,7 @@
 // Arithmetic, one thread per element of the result. ELEMENT is the operands' type, FLOATING says whether it is a
 // floating-point type.
 #include "common.cuh"
+#include "broadcasting.cuh"
 
 // Sums of integers wrap around, which C++ promises for unsigned ones only.
 #if FLOATING
@@ -71,12 +72,6 @@ extern "C" __global__ void each_clip(const ELEMENT* xs, ELEMENT* ys, long long c
 }
 
 // ---- two operands of one shape, and two that broadcast ----------------------------------------------
-
-// The last three lengths of the result's four axes, and an operand's strides along all four.
-#define LENGTHS long long n1, long long n2, long long n3
-#define STRIDES(X) long long X##0, long long X##1, long long X##2, long long X##3
-#define PLACE(X) (i0 * X##0 + i1 * X##1 + i2 * X##2 + i3 * X##3)
-#define SPLIT(i) const long long i3 = i % n3, i2 = i / n3 % n2, i1 = i / (n3 * n2) % n1, i0 = i / (n3 * n2 * n1)
 
 #define BINARY(NAME, FORMULA)                                                                     \
     extern "C" __global__ void each_##NAME(const ELEMENT* as, const ELEMENT* bs, ELEMENT* ys, long long count) {   \
