@@ -11,17 +11,11 @@ from numba.extending import intrinsic
 
 from kernels.array import FLOATING, Array
 from kernels.conv2d.cpu_backward import conv2d_backward_bias_planes
+from kernels.cpu.band_sums import add_band
+from kernels.cpu.bands import band_rows, load_band, store_band
 from kernels.cpu.compilation import compiled, contiguous, parallel, tasks_for
 from kernels.cpu.endings import CODES, end_with
-from kernels.cpu.phases import (
-    add_band,
-    backward_layout,
-    band_rows,
-    forward_layout,
-    layout_of,
-    load_band,
-    store_band,
-)
+from kernels.cpu.phases import backward_layout, forward_layout, layout_of
 from kernels.cpu.simd import INDEX, VectorBuilder, vector_lanes
 from kernels.depthwise_conv2d import (
     depthwise_conv2d_backward_bias,
