@@ -7,12 +7,13 @@ thread owns some channels' planes; bilinear weights factor, so a row of bins is 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from kernels.array import FLOATING, Array
+from kernels.array import Array
 from kernels.cpu.compilation import compiled, contiguous, parallel, tasks_for
+from kernels.cpu.mapping import floating
 from kernels.cpu.vector_math import like
 from kernels.memory import empty
 from kernels.registry import implements
@@ -21,8 +22,18 @@ from kernels.roi_align.sampling import Grid, sampling_grids
 from kernels.window import Pair
 
 
-def _floating(x: Array, *others: Any) -> bool:
-    return x.dtype in FLOATING
+class Samples(NamedTuple):
+    """A region's samples along one axis, by bin and by point within it: (bins, points) each.
+
+    Attributes:
+        low: the lower pixel; -1 where a sample does not count.
+        high: the upper pixel.
+        share: the upper one's share.
+    """
+
+    low: Any
+    high: Any
+    share: Any
 
 
 @compiled
@@ -40,12 +51,15 @@ def _sample(edge: Any, step: Any, point: int, points: int, length: int) -> tuple
 
 
 @compiled
-def _locate(edges: Any, step: Any, points: int, length: int, low: Any, high: Any, share: Any) -> None:
-    """Fill the tables (bins, points) of a region along one axis; low is -1 where a sample does not count."""
+def _locate(edges: Any, step: Any, points: int, length: int) -> Samples:
+    """A region's samples along an axis of `length` pixels."""
+    low, high = np.empty((edges.size, points), np.int64), np.empty((edges.size, points), np.int64)
+    share = np.empty((edges.size, points), edges.dtype)
     for b in range(edges.size):
         for i in range(points):
             lower, upper, part, counts = _sample(edges[b], step, i, points, length)
             low[b, i], high[b, i], share[b, i] = lower if counts else -1, upper, part
+    return Samples(low, high, share)
 
 
 @compiled
@@ -115,34 +129,37 @@ def _forward(
     regions, channels, out_height, out_width = y.shape
     bins = np.empty((out_height * out_width, channels), x.dtype)
     for k in range(regions * task // tasks, regions * (task + 1) // tasks):
-        image, rows, columns = x[images[k]], row_points[k], column_points[k]
-        top, bottom = np.empty((out_height, rows), np.int64), np.empty((out_height, rows), np.int64)
-        left, right = np.empty((out_width, columns), np.int64), np.empty((out_width, columns), np.int64)
-        down, across = np.empty((out_height, rows), x.dtype), np.empty((out_width, columns), x.dtype)
-        _locate(row_edges[k], row_steps[k], rows, x.shape[1], top, bottom, down)
-        _locate(column_edges[k], column_steps[k], columns, x.shape[2], left, right, across)
+        rows = _locate(row_edges[k], row_steps[k], row_points[k], x.shape[1])
+        columns = _locate(column_edges[k], column_steps[k], column_points[k], x.shape[2])
         bins[:] = 0
-        for p in range(out_height):
-            for i in range(rows):
-                if top[p, i] >= 0:
-                    upper, lower = image[top[p, i]], image[bottom[p, i]]
-                    for q in range(out_width):
-                        for j in range(columns):
-                            if left[q, j] >= 0:
-                                _add_sample(
-                                    bins[p * out_width + q],
-                                    upper,
-                                    lower,
-                                    left[q, j],
-                                    right[q, j],
-                                    down[p, i],
-                                    across[q, j],
-                                )
-        count = like(bins[0, 0], max(rows * columns, 1))
-        region = y[k].reshape(channels, out_height * out_width)
-        for c in range(channels):
-            for b in range(region.shape[1]):
-                region[c, b] = bins[b, c] / count
+        _add_samples(x[images[k]], rows, columns, bins)
+        count = like(bins[0, 0], max(row_points[k] * column_points[k], 1))
+        _store_means(bins, count, y[k].reshape(channels, out_height * out_width))
+
+
+@compiled(borrowing=True)
+def _add_samples(image: Any, rows: Samples, columns: Samples, bins: Any) -> None:
+    """Add a region's samples of an image (H, W, C) to its bins (OH OW, C)."""
+    out_height, out_width = rows.low.shape[0], columns.low.shape[0]
+    for p in range(out_height):
+        for i in range(rows.low.shape[1]):
+            if rows.low[p, i] < 0:
+                continue
+            upper, lower = image[rows.low[p, i]], image[rows.high[p, i]]
+            for q in range(out_width):
+                for j in range(columns.low.shape[1]):
+                    if columns.low[q, j] >= 0:
+                        left, right, across = columns.low[q, j], columns.high[q, j], columns.share[q, j]
+                        total = bins[p * out_width + q]
+                        _add_sample(total, upper, lower, left, right, rows.share[p, i], across)
+
+
+@compiled(borrowing=True)
+def _store_means(bins: Any, count: Any, region: Any) -> None:
+    """region[c, b] = bins[b, c] / count."""
+    for c in range(region.shape[0]):
+        for b in range(region.shape[1]):
+            region[c, b] = bins[b, c] / count
 
 
 @parallel
@@ -160,26 +177,28 @@ def _backward(
     column_points: Any,
 ) -> None:
     """A task owns its channels' planes and visits all regions in order, so sums are the same on every run."""
-    regions, channels, out_height, out_width = grad_output.shape
+    regions, channels = grad_output.shape[:2]
     for k in range(regions):
-        rows, columns = row_points[k], column_points[k]
-        low_row, high_row = np.empty((out_height, rows), np.int64), np.empty((out_height, rows), np.int64)
-        low, high = np.empty((out_width, columns), np.int64), np.empty((out_width, columns), np.int64)
-        row_share, share = (
-            np.empty((out_height, rows), grad_x.dtype),
-            np.empty((out_width, columns), grad_x.dtype),
-        )
-        _locate(row_edges[k], row_steps[k], rows, grad_x.shape[2], low_row, high_row, row_share)
-        _locate(column_edges[k], column_steps[k], columns, grad_x.shape[3], low, high, share)
-        first, end = _span(low, high)
+        rows = _locate(row_edges[k], row_steps[k], row_points[k], grad_x.shape[2])
+        columns = _locate(column_edges[k], column_steps[k], column_points[k], grad_x.shape[3])
+        first, end = _span(columns.low, columns.high)
         mixed = np.empty(end - first, grad_x.dtype)
-        count = like(grad_x[0, 0, 0, 0], max(rows * columns, 1))
+        count = like(grad_x[0, 0, 0, 0], max(row_points[k] * column_points[k], 1))
         for c in range(channels * task // tasks, channels * (task + 1) // tasks):
-            for p in range(out_height):
-                mixed[:] = 0
-                for q in range(out_width):
-                    _spread_columns(mixed, low[q], high[q], share[q], first, grad_output[k, c, p, q] / count)
-                _spread_rows(mixed, grad_x[images[k], c], low_row[p], high_row[p], row_share[p], first)
+            _spread_region(grad_output[k, c], count, rows, columns, first, mixed, grad_x[images[k], c])
+
+
+@compiled(borrowing=True)
+def _spread_region(
+    gradients: Any, count: Any, rows: Samples, columns: Samples, first: int, mixed: Any, plane: Any
+) -> None:
+    """Spread the gradients of a region's bins (OH, OW) over a plane; `mixed` is a row from `first` on."""
+    for p in range(gradients.shape[0]):
+        mixed[:] = 0
+        for q in range(gradients.shape[1]):
+            gradient = gradients[p, q] / count
+            _spread_columns(mixed, columns.low[q], columns.high[q], columns.share[q], first, gradient)
+        _spread_rows(mixed, plane, rows.low[p], rows.high[p], rows.share[p], first)
 
 
 def _tables(rois: Array, grids: tuple[Grid, Grid]) -> list[Array]:
@@ -192,7 +211,7 @@ def _tables(rois: Array, grids: tuple[Grid, Grid]) -> list[Array]:
     return [contiguous(table) for table in tables]
 
 
-@implements(roi_align_forward, "channels_last", "all channels of a sample at once", fits=_floating)
+@implements(roi_align_forward, "channels_last", "all channels of a sample at once", fits=floating)
 def roi_align_forward_channels_last(
     x: Array, rois: Array, output_size: Pair, spatial_scale: float, sampling_ratio: int, aligned: bool
 ) -> Array:
@@ -205,7 +224,7 @@ def roi_align_forward_channels_last(
     return y
 
 
-@implements(roi_align_backward, "factored", "columns spread into a row first, then that row", fits=_floating)
+@implements(roi_align_backward, "factored", "columns spread into a row first, then that row", fits=floating)
 def roi_align_backward_factored(
     grad_output: Array,
     rois: Array,

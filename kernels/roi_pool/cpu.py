@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kernels.array import Array
-from kernels.cpu.compilation import contiguous, parallel, tasks_for
+from kernels.cpu.compilation import compiled, contiguous, parallel, tasks_for
 from kernels.cpu.mapping import floating
 from kernels.cpu.vector_math import like
 from kernels.memory import empty
@@ -16,6 +16,17 @@ from kernels.registry import implements
 from kernels.roi_pool import roi_pool_backward, roi_pool_forward
 from kernels.roi_pool.bins import LOWEST, region_bins
 from kernels.window import Pair
+
+
+@compiled(borrowing=True)
+def _first_maximum(plane: Any, top: int, bottom: int, left: int, right: int, start: Any) -> tuple[Any, int]:
+    """The first of a bin's largest elements above `start`, and its place; else `start` and -1."""
+    best, place = start, -1
+    for h in range(top, bottom):
+        for w in range(left, right):
+            if plane[h, w] > best:
+                best, place = plane[h, w], h * plane.shape[1] + w
+    return best, place
 
 
 @parallel
@@ -31,12 +42,8 @@ def _forward(
             top, bottom = rows[k, p, 0], rows[k, p, 1]
             for q in range(out_width):
                 left, right = columns[k, q, 0], columns[k, q, 1]
-                best, place = lowest if bottom > top and right > left else zero, -1
-                for h in range(top, bottom):
-                    for w in range(left, right):
-                        if plane[h, w] > best:
-                            best, place = plane[h, w], h * x.shape[3] + w
-                y[k, c, p, q], argmax[k, c, p, q] = best, place
+                start = lowest if bottom > top and right > left else zero
+                y[k, c, p, q], argmax[k, c, p, q] = _first_maximum(plane, top, bottom, left, right, start)
 
 
 @parallel
