@@ -38,6 +38,8 @@ NUMBERS = {
     for kind in (np.dtype(code), np.dtype(code).type)
 }
 
+_SEVERAL = (tuple, list)  # half as long to ask for as `tuple | list`
+
 
 class _Block(NamedTuple):
     """Memory that the pool lends: its aligned address, its size in bytes, and the array that holds it."""
@@ -180,7 +182,7 @@ def empty(shape: int | tuple[int, ...] | list[int], dtype: np.dtype[Any] | type[
         TypeError: a length that is not an integer, or an unknown dtype.
         MemoryError: the system has no more, even after the pool has given up what was free.
     """
-    lengths = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
+    lengths = tuple(shape) if isinstance(shape, _SEVERAL) else (shape,)
     hashable: Any = dtype  # NumPy's type stubs do not say so
     block_size, sizes, typestr = _plan(lengths, hashable)
     pool = _pool

@@ -12,9 +12,9 @@ from typing import Any
 
 from kernels import activation
 from kernels.array import Array
-from kernels.cpu.compilation import compiled, parallel, share_of
-from kernels.cpu.mapping import apply_kernel, element_map, floating, worth_it
-from kernels.cpu.vector_math import exponential, exponential_minus_one, like
+from kernels.cpu.compilation import SMALLEST_TASK, compiled, parallel, share_of
+from kernels.cpu.mapping import CHEAP_TASK, apply_kernel, element_map, floating, several_steps_worth_it
+from kernels.cpu.vector_math import exponential, exponential_minus_one, like, normal_distribution
 from kernels.registry import implements
 
 # ---- formulas for one number --------------------------------------------------------------------
@@ -109,12 +109,13 @@ def _gelu_tanh_gradient(dy: Any, x: Any) -> Any:
 
 
 def _gelu(x: Any) -> Any:
-    return x * like(x, 0.5 * math.erfc(-x / math.sqrt(2)))
+    share, _ = normal_distribution(x)
+    return x * share
 
 
 def _gelu_gradient(dy: Any, x: Any) -> Any:
-    density = exponential(like(x, -0.5) * x * x) / like(x, math.sqrt(2 * math.pi))
-    return dy * (like(x, 0.5 * math.erfc(-x / math.sqrt(2))) + x * density)
+    share, density = normal_distribution(x)
+    return dy * (share + x * density)
 
 
 # ---- the table ----------------------------------------------------------------------------------
@@ -137,12 +138,25 @@ BACKWARD: dict[Callable[..., Array], Callable[..., Any]] = {
     activation.hardswish_backward: _hardswish_gradient,
     activation.silu_backward: _silu_gradient,
 }
+# Formulas without an exponential.
+CHEAP = (
+    activation.relu_forward,
+    activation.relu6_forward,
+    activation.hardsigmoid_forward,
+    activation.hardswish_forward,
+    activation.relu_backward,
+    activation.relu6_backward,
+    activation.sigmoid_backward,
+    activation.tanh_backward,
+    activation.hardsigmoid_backward,
+    activation.hardswish_backward,
+)
 IDEA = "the formula on equal shares for all threads"
 
 for _formulas, _arrays in ((FORWARD, 1), (BACKWARD, 2)):
     for _contract, _formula in _formulas.items():
-        implements(_contract, "shares", IDEA, backend="cpu", fits=floating, pays=worth_it)(
-            element_map(_formula, _arrays)
+        implements(_contract, "shares", IDEA, backend="cpu", fits=floating, pays=several_steps_worth_it)(
+            element_map(_formula, _arrays, CHEAP_TASK if _contract in CHEAP else SMALLEST_TASK)
         )
 
 
@@ -160,29 +174,29 @@ def _leaky_relu_gradient(task: int, tasks: int, dx: Any, dy: Any, x: Any, negati
         dx[i] = dy[i] if x[i] > like(x[i], 0) else negative_slope * dy[i]
 
 
-@implements(activation.leaky_relu_forward, "shares", IDEA, fits=floating, pays=worth_it)
+@implements(activation.leaky_relu_forward, "shares", IDEA, fits=floating, pays=several_steps_worth_it)
 def leaky_relu_forward_shares(x: Array, negative_slope: float) -> Array:
     """x where x > 0, else negative_slope x."""
-    return apply_kernel(_leaky_relu, x, negative_slope)
+    return apply_kernel(_leaky_relu, CHEAP_TASK, x, negative_slope)
 
 
-@implements(activation.leaky_relu_backward, "shares", IDEA, fits=floating, pays=worth_it)
+@implements(activation.leaky_relu_backward, "shares", IDEA, fits=floating, pays=several_steps_worth_it)
 def leaky_relu_backward_shares(grad_output: Array, x: Array, negative_slope: float) -> Array:
     """dy where x > 0, else negative_slope dy."""
-    return apply_kernel(_leaky_relu_gradient, grad_output, x, negative_slope)
+    return apply_kernel(_leaky_relu_gradient, CHEAP_TASK, grad_output, x, negative_slope)
 
 
 _gelu_forwards = {"none": element_map(_gelu, 1), "tanh": element_map(_gelu_tanh, 1)}
 _gelu_backwards = {"none": element_map(_gelu_gradient, 2), "tanh": element_map(_gelu_tanh_gradient, 2)}
 
 
-@implements(activation.gelu_forward, "shares", IDEA, fits=floating, pays=worth_it)
+@implements(activation.gelu_forward, "shares", IDEA, fits=floating, pays=several_steps_worth_it)
 def gelu_forward_shares(x: Array, approximate: str) -> Array:
     """One kernel per form."""
     return _gelu_forwards[approximate](x)
 
 
-@implements(activation.gelu_backward, "shares", IDEA, fits=floating, pays=worth_it)
+@implements(activation.gelu_backward, "shares", IDEA, fits=floating, pays=several_steps_worth_it)
 def gelu_backward_shares(grad_output: Array, x: Array, approximate: str) -> Array:
     """One kernel per form."""
     return _gelu_backwards[approximate](grad_output, x)

@@ -152,8 +152,7 @@ def contiguous(array: Array) -> Array:
     Numba tells read-only arrays from others and would compile every kernel again for them, so those are
     copied, like what is strided, broadcast or unaligned.
     """
-    flags = array.flags
-    if flags.c_contiguous and flags.writeable and flags.aligned:
+    if array.flags.carray:  # C-contiguous, aligned and writeable
         return array
     return np.array(array, order="C")
 

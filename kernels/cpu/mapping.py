@@ -15,13 +15,17 @@ from typing import Any
 import numpy as np
 
 from kernels.array import FLOATING, Array
-from kernels.cpu.compilation import compiled, contiguous, parallel, share_of, tasks_for
+from kernels.cpu.compilation import SMALLEST_TASK, compiled, contiguous, parallel, share_of, tasks_for
 from kernels.memory import empty
 
 Shape3 = tuple[int, int, int]
 
-# Below this many elements NumPy, which needs no threads and no call into Numba, is faster.
+# Below this many elements NumPy, which needs no threads and no call into Numba, adds and copies faster.
 WORTH_IT = 1 << 15
+# Below this many it does so with formulas of several steps, each of which is a pass over memory.
+SEVERAL_STEPS_WORTH_IT = 1 << 11
+# A task of this many additions or choices takes longer than a second thread needs to wake up.
+CHEAP_TASK = 24 * 1024
 
 
 def floating(x: Array, *others: Any) -> bool:
@@ -32,6 +36,11 @@ def floating(x: Array, *others: Any) -> bool:
 def worth_it(x: Array, *others: Any) -> bool:
     """Whether the array is large enough; for `pays`."""
     return x.size >= WORTH_IT
+
+
+def several_steps_worth_it(x: Array, *others: Any) -> bool:
+    """Whether the array is large enough for a formula of several steps; for `pays`."""
+    return x.size >= SEVERAL_STEPS_WORTH_IT
 
 
 def any_worth_it(a: Array, b: Array) -> bool:
@@ -68,8 +77,13 @@ def _repeats(ours: int, theirs: int) -> int:
     return 0 if ours == theirs else -1 if ours == 1 else 1
 
 
-def element_map(formula: Callable[..., Any], arrays: int) -> Callable[..., Array]:
-    """Return the operation y[i] = formula(a[i], ...) on `arrays` (1 or 2) arrays of one shape."""
+def element_map(
+    formula: Callable[..., Any], arrays: int, smallest: int = SMALLEST_TASK
+) -> Callable[..., Array]:
+    """Return the operation y[i] = formula(a[i], ...) on `arrays` (1 or 2) arrays of one shape.
+
+    A task takes at least `smallest` elements.
+    """
     number_formula = formula if hasattr(formula, "py_func") else compiled(formula)
 
     if arrays == 1:
@@ -88,22 +102,18 @@ def element_map(formula: Callable[..., Any], arrays: int) -> Callable[..., Array
             for i in range(y.size):
                 y[i] = number_formula(a[i], b[i])
 
-    return lambda *operands: apply_kernel(kernel, *operands)
+    return lambda *operands: apply_kernel(kernel, smallest, *operands)
 
 
-def apply_kernel(kernel: Any, *operands: Any) -> Array:
-    """Run kernel(task, tasks, y, a, ...) on arrays of one shape as flat ones; numbers are brought into their
-    type.
+def apply_kernel(kernel: Any, smallest: int, *operands: Any) -> Array:
+    """Run kernel(task, tasks, y, a, ...) on arrays of one shape as flat ones, at least `smallest` elements a
+    task; numbers are brought into the arrays' type.
     """
     first = operands[0]
     y = empty(first.shape, first.dtype)
-    arguments = [
-        contiguous(np.asarray(x)).reshape(-1)
-        if isinstance(x, np.ndarray | np.generic)
-        else first.dtype.type(x)
-        for x in operands
-    ]
-    kernel(tasks_for(y.size), y.reshape(-1), *arguments)
+    number = first.dtype.type
+    arguments = [contiguous(x).ravel() if hasattr(x, "dtype") else number(x) for x in operands]
+    kernel(tasks_for(y.size, smallest), y.ravel(), *arguments)
     return y
 
 
@@ -111,7 +121,7 @@ def broadcast_map(formula: Callable[[Any, Any], Any]) -> Callable[[Array, Array]
     """Return the operation y = formula(a, b) on two arrays that `rows_of` can arrange."""
     number_formula = compiled(formula)
 
-    @compiled
+    @compiled(borrowing=True)
     def row(y: Any, a: Any, b: Any) -> None:
         """One row; an operand of a single element serves all of it."""
         if a.size == y.size and b.size == y.size:
@@ -126,33 +136,46 @@ def broadcast_map(formula: Callable[[Any, Any], Any]) -> Callable[[Array, Array]
             for i in range(y.size):
                 y[i] = number_formula(number, b[i])
 
+    @compiled(inline="always")
+    def columns(x: Any, outer: int, middle: int, task: int, tasks: int) -> Any:
+        """A share of an operand's row; an operand that repeats along an axis has the length 1 there."""
+        line = x[outer if x.shape[0] > 1 else 0, middle if x.shape[1] > 1 else 0]
+        return share_of(line, task, tasks) if tasks > 1 and line.size > 1 else line
+
+    @compiled(borrowing=True)
+    def rows(y: Any, a: Any, b: Any, first: int, last: int, task: int, tasks: int) -> None:
+        """A share of each of the rows first .. last - 1, counted over all."""
+        for place in range(first, last):
+            o = place // y.shape[1]
+            m = place - o * y.shape[1]
+            row(
+                columns(y, o, m, task, tasks),
+                columns(a, o, m, task, tasks),
+                columns(b, o, m, task, tasks),
+            )
+
     @parallel
     def kernel(task: int, tasks: int, y: Any, a: Any, b: Any) -> None:
         """y (outer, middle, inner); a, b likewise with 1 for axes along which they repeat."""
-        outer, middle, _ = y.shape
-        by_rows = outer * middle >= tasks
-        first = outer * middle * task // tasks if by_rows else 0
-        last = outer * middle * (task + 1) // tasks if by_rows else outer * middle
-        for place in range(first, last):
-            o, m = place // middle, place % middle
-            y_row = y[o, m]
-            a_row = a[o if a.shape[0] > 1 else 0, m if a.shape[1] > 1 else 0]
-            b_row = b[o if b.shape[0] > 1 else 0, m if b.shape[1] > 1 else 0]
-            if not by_rows:
-                y_row = share_of(y_row, task, tasks)
-                a_row = share_of(a_row, task, tasks) if a_row.size > 1 else a_row
-                b_row = share_of(b_row, task, tasks) if b_row.size > 1 else b_row
-            row(y_row, a_row, b_row)
+        count = y.shape[0] * y.shape[1]
+        if count >= tasks:
+            rows(y, a, b, count * task // tasks, count * (task + 1) // tasks, 0, 1)
+        else:
+            rows(y, a, b, 0, count, task, tasks)
 
     def run(a: Array, b: Array) -> Array:
-        arranged = rows_of(a.shape, b.shape)
-        if arranged is None:
-            raise ValueError(f"a and b need rows, got shapes {a.shape} and {b.shape}")
-        shape, a_shape, b_shape = arranged
-        y = empty(a.shape if a.shape == b.shape else np.broadcast_shapes(a.shape, b.shape), a.dtype)
+        if a.shape == b.shape:
+            y = empty(a.shape, a.dtype)
+            shape = a_shape = b_shape = (1, 1, a.size)
+        else:
+            arranged = rows_of(a.shape, b.shape)
+            if arranged is None:
+                raise ValueError(f"a and b need rows, got shapes {a.shape} and {b.shape}")
+            shape, a_shape, b_shape = arranged
+            y = empty(np.broadcast_shapes(a.shape, b.shape), a.dtype)
         if y.size:
             a, b = contiguous(a).reshape(a_shape), contiguous(b).reshape(b_shape)
-            kernel(tasks_for(y.size), y.reshape(shape), a, b)
+            kernel(tasks_for(y.size, CHEAP_TASK), y.reshape(shape), a, b)
         return y
 
     return run

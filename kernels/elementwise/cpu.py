@@ -8,7 +8,15 @@ from typing import Any
 
 from kernels import elementwise
 from kernels.array import FLOATING, Array
-from kernels.cpu.mapping import any_worth_it, broadcast_map, element_map, floating, rows_of, worth_it
+from kernels.cpu.mapping import (
+    CHEAP_TASK,
+    any_worth_it,
+    broadcast_map,
+    element_map,
+    floating,
+    rows_of,
+    worth_it,
+)
 from kernels.registry import implements
 
 BINARY: dict[Callable[..., Array], Callable[..., Any]] = {
@@ -28,7 +36,7 @@ UNARY: dict[Callable[..., Array], Callable[..., Any]] = {
 
 
 def _in_rows(a: Array, b: Array) -> bool:
-    return a.dtype in FLOATING and rows_of(a.shape, b.shape) is not None
+    return a.dtype in FLOATING and (a.shape == b.shape or rows_of(a.shape, b.shape) is not None)
 
 
 for _contract, _formula in BINARY.items():
@@ -38,4 +46,4 @@ for _contract, _formula in BINARY.items():
 for _contract, _formula in UNARY.items():
     implements(
         _contract, "shares", "equal shares for all threads", backend="cpu", fits=floating, pays=worth_it
-    )(element_map(_formula, 1))
+    )(element_map(_formula, 1, CHEAP_TASK))
