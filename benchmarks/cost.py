@@ -1,8 +1,7 @@
 """What a call costs: operations of the direct algorithm, bytes that must move, the length of its sums.
 
 A multiply-add counts as two operations. Bytes are those of all arrays read and written once. `performed` is
-what a
-version really does, where that is less: Winograd's algorithm trades multiplications for additions.
+what a version really does, where that is less: Winograd's algorithm trades multiplications for additions.
 """
 
 from __future__ import annotations
@@ -86,6 +85,14 @@ def performed_operations(operation: str, arguments: Arguments, version: str) -> 
     m, batch, weight = int(found[1]), arguments[0].shape[0], arguments[1].shape
     tiles = batch * math.ceil(height / m) * math.ceil(width / m)
     return min(direct, int(2 * tiles * (m + weight[2] - 1) ** 2 * weight[0] * weight[1]))
+
+
+def prepared_elements(weight: ArraySpec, version: str) -> int:
+    """Elements of a convolution's weight (O, C, KH, KW) in the form that a version of this name works on."""
+    found = WINOGRAD.search(version)
+    height, width = weight.shape[2:]
+    taps = height * width if found is None else (int(found[1]) + height - 1) * (int(found[1]) + width - 1)
+    return math.prod(weight.shape[:2]) * taps
 
 
 LENGTHS: dict[str, Rule] = {

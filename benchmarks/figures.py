@@ -97,27 +97,33 @@ def summed(results: Results, *operations: str) -> list[Figure]:
 
 
 def scratch(results: Results) -> list[Figure]:
-    """What convolutions take beyond their result, in MiB, where the system tells."""
+    """What convolutions take beyond their result and a prepared weight, in MiB, where the system tells."""
     rows = results.kernels("conv2d_forward", "conv2d_backward_input", "conv2d_backward_weight")
     known = {layer.key: layer for layer in (*layers(), *EXTRA)}
     found = []
     for row in rows:
         contender = row["contenders"][ours_of(row)]
         if contender["peak_bytes"] is not None and row["layer"] in known:
-            result = _result_bytes(row, known[row["layer"]])
-            found.append(Figure(title(row), max(contender["peak_bytes"] - result, 0) / 2**20))
+            kept = _kept_bytes(row, known[row["layer"]], contender["version"])
+            found.append(Figure(title(row), max(contender["peak_bytes"] - kept, 0) / 2**20))
     return found
 
 
-def _result_bytes(row: Row, layer: Layer) -> int:
-    """The size of a convolution's result, which is no scratch."""
+def _kept_bytes(row: Row, layer: Layer, version: str) -> int:
+    """What is no scratch: a convolution's result, and the weight that the input's gradient prepares.
+
+    A forward pass is measured on a weight prepared beforehand.
+    """
     x, weight, _, window = layer.arguments_for(row["batch"])[:4]
     shapes = {
         "conv2d_forward": (x.shape[0], weight.shape[0], *window.output_size(x.shape[2:])),
         "conv2d_backward_input": x.shape,
         "conv2d_backward_weight": weight.shape,
     }
-    return cost.moved_bytes((), (ArraySpec(shapes[row["operation"]]),))
+    result = cost.moved_bytes((), (ArraySpec(shapes[row["operation"]]),))
+    if row["operation"] != "conv2d_backward_input":
+        return result
+    return result + cost.moved_bytes((), (ArraySpec((cost.prepared_elements(weight, version),)),))
 
 
 @dataclass(frozen=True)

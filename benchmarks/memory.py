@@ -1,7 +1,8 @@
 """How much memory a call needs: the high-water mark of the process, set back before the call (Linux).
 
-The mark counts resident pages. Memory that the allocator holds free is handed back to the system first; what
-it keeps nevertheless is taken again without moving the mark, so small figures are lower bounds.
+The mark counts resident pages. Memory that the pool of `kernels/memory.py` and the C library hold free is
+handed back to the system first; what the library keeps nevertheless is taken again without moving the mark,
+so small figures are lower bounds.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from kernels.memory import get_pool_limit, set_pool_limit
 
 STATUS = Path("/proc/self/status")
 RESET = Path("/proc/self/clear_refs")
@@ -44,7 +47,8 @@ def read_status(field: str) -> int:
 
 
 def _trim() -> None:
-    """Hand free memory back to the system, where the C library can."""
+    """Hand free memory back to the system: the pool's, and the C library's where it can."""
+    set_pool_limit(get_pool_limit())  # frees what is not lent
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)

@@ -100,3 +100,15 @@ def test_scratch_is_what_is_taken_beyond_the_result(tmp_path) -> None:
     outcome = evaluate(target, results_of(tmp_path, kernels={case.key: row}))
     assert outcome.value == pytest.approx(20 - 3.0625)
     assert outcome.reached is False
+
+
+def test_the_weight_that_the_gradient_of_the_input_prepares_is_no_scratch(tmp_path) -> None:
+    cases = select("conv2d_backward_input", "vgg16", (1,))
+    (case,) = [c for c in cases if c.layer.arguments[0].shape == (1, 512, 14, 14)]
+    row = rows.kernel_row(case, 1.0, 1.0)
+    # The result has 512 x 14 x 14 x 4 bytes; of 512 x 512 filters of 3 x 3, F(4 x 4, 3 x 3) makes 6 x 6.
+    row["contenders"]["minidnn"] |= {"version": "cpu winograd_4x4", "peak_bytes": 40 * 2**20}
+    (target,) = [target for target in targets.TARGETS if target.what == "convolution scratch"]
+    outcome = evaluate(target, results_of(tmp_path, kernels={case.key: row}))
+    assert outcome.value == pytest.approx(40 - 0.3828125 - 36)
+    assert outcome.reached is True
