@@ -1,7 +1,7 @@
 """Winograd's convolution on the CPU, for 3x3 windows of stride 1: F(2x2, 3x3) and F(4x4, 3x3).
 
 The output is cut into tiles of m x m numbers. A tile is made from (m + 2)^2 numbers of each input channel, in
-three steps (`cpu_winograd_transforms.py` has the formulas):
+three steps (`cpu_winograd_matrices.py` has the formulas):
 
     V[position, tile, c] = (B^T d B)[position]                    the input's transform
     M[position, tile, o] = sum_c V[position, tile, c] U[position, c, o]     a matrix product per position
@@ -27,138 +27,24 @@ Source: Lavin and Gray, "Fast algorithms for convolutional neural networks", CVP
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numba import types
-from numba.extending import intrinsic
 
-from kernels.array import Array, Shape4
+from kernels.array import Array
 from kernels.conv2d import conv2d_backward_input
-from kernels.conv2d.cpu_winograd_transforms import (
-    TAPS,
-    make_transform_filter,
-    make_transform_input,
-    make_transform_output,
-)
+from kernels.conv2d.cpu_winograd_matrices import TAPS
+from kernels.conv2d.cpu_winograd_plan import ceil_divide, filters_step, plan_for, plan_of
+from kernels.conv2d.cpu_winograd_product import multiply
+from kernels.conv2d.cpu_winograd_steps import transform_filters, transform_inputs, transform_outputs
 from kernels.conv2d.versions import CLAMPS, TYPES, announce_version
-from kernels.cpu.compilation import SMALLEST_TASK, compiled, contiguous, parallel, tasks_for
-from kernels.cpu.simd import INDEX, REGISTERS, VectorBuilder, lanes_of, vector_lanes
+from kernels.cpu.compilation import contiguous, parallel, tasks_for
+from kernels.cpu.simd import lanes_of, vector_lanes
 from kernels.memory import empty
 from kernels.prepared import PreparedWeight, activate
 from kernels.registry import implements
 from kernels.threads import get_num_threads
 from kernels.window import Pair, Window
-
-# The most tiles whose sums the registers hold, two vectors of output channels each.
-MOST_ROWS = (REGISTERS - 4) // 2
-
-# Bytes of V and M that a task works on at a time: they should stay in its second-level cache.
-CHUNK_BYTES = 600_000
-# Fewer tiles at a time would read the weights too often, whatever the cache.
-SMALLEST_CHUNK = 24
-# With fewer tiles per task than this, the tasks share the output channels instead.
-FEW_TILES = 10
-# Bytes that all tasks' V and M may take together.
-MOST_SCRATCH = 15 * 2**20
-
-transform_input_2, transform_input_4 = make_transform_input(2), make_transform_input(4)
-transform_output_2, transform_output_4 = make_transform_output(2), make_transform_output(4)
-transform_filter_2, transform_filter_4 = make_transform_filter(2), make_transform_filter(4)
-
-
-class Plan(NamedTuple):
-    """All that the compiled functions need to know; Python hands it to kernels as one array of integers.
-
-    Attributes:
-        m: height and width of an output tile.
-        groups: groups of channels; the counts of channels below are those of one group.
-        channels: input channels.
-        height: of the input planes.
-        width: of the input planes.
-        outputs: output channels.
-        out_height: of the output planes.
-        out_width: of the output planes.
-        top: rows of padding above the input; negative to skip rows.
-        left: columns of padding before the input; negative to skip columns.
-        tile_rows: tiles along an output plane's height.
-        tile_columns: tiles along its width.
-        tiles: tiles of the batch.
-        chunks: into how many chunks the tiles fall.
-        parts: into how many parts the output channels fall.
-        chunk: tiles in the largest chunk.
-        v_step: elements from one position to the next in V.
-        m_step: the same in M.
-        u_step: the same in U.
-    """
-
-    m: int
-    groups: int
-    channels: int
-    height: int
-    width: int
-    outputs: int
-    out_height: int
-    out_width: int
-    top: int
-    left: int
-    tile_rows: int
-    tile_columns: int
-    tiles: int
-    chunks: int
-    parts: int
-    chunk: int
-    v_step: int
-    m_step: int
-    u_step: int
-
-
-@compiled
-def plan_of(n: Any) -> Plan:
-    """Give the integers of a plan their names."""
-    return Plan(
-        *(n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9]),
-        *(n[10], n[11], n[12], n[13], n[14], n[15], n[16], n[17], n[18]),
-    )
-
-
-# --- the kernels
-
-
-@parallel
-def transform_filters(
-    task: int,
-    tasks: int,
-    m: int,
-    groups: int,
-    outputs: int,
-    channels: int,
-    weight: Any,
-    output_step: int,
-    channel_step: int,
-    turned: bool,
-    u: Any,
-    u_step: int,
-) -> None:
-    """U = G g G^T; outputs beyond the last repeat it.
-
-    The filter from channel c to output o of a group begins at o output_step + c channel_step.
-    """
-    lanes = vector_lanes(u)
-    pairs = ceil_divide(outputs, 2 * lanes)
-    jobs = groups * pairs * channels
-    for job in range(jobs * task // tasks, jobs * (task + 1) // tasks):
-        group, pair, c = job // (pairs * channels), job // channels % pairs, job % channels
-        source = group * outputs * channels * TAPS * TAPS + c * channel_step
-        target = group * (m + 2) * (m + 2) * u_step + (pair * channels + c) * 2 * lanes
-        for half in range(2):
-            o = min(pair * 2 * lanes + half * lanes, outputs - 1)
-            first, to = source + o * output_step, target + half * lanes
-            if m == 4:
-                transform_filter_4(weight, first, outputs - o, output_step, turned, u, to, u_step)
-            else:
-                transform_filter_2(weight, first, outputs - o, output_step, turned, u, to, u_step)
 
 
 @parallel
@@ -190,202 +76,10 @@ def convolve(
         first, last = plan.tiles * chunk // plan.chunks, plan.tiles * (chunk + 1) // plan.chunks
         first_pair, last_pair = pairs * part // plan.parts, pairs * (part + 1) // plan.parts
         transform_inputs(plan, group, first, last, x, v, v_at)
-        _multiply(plan, group, last - first, first_pair, last_pair, u, v, v_at, products, products_at)
-        _transform_outputs(
+        multiply(plan, group, last - first, first_pair, last_pair, u, v, v_at, products, products_at)
+        transform_outputs(
             plan, group, first, last, first_pair, last_pair, products, products_at, bias, low, high, y
         )
-
-
-@compiled
-def ceil_divide(a: int, b: int) -> int:
-    """Return a / b, rounded up."""
-    return (a + b - 1) // b
-
-
-@compiled
-def bits_between(first: int, last: int) -> int:
-    """Return the integer whose bits from `first` to before `last` are set."""
-    first = max(first, 0)
-    return (1 << last) - (1 << first) if first < last else 0
-
-
-@compiled
-def transform_inputs(plan: Plan, group: int, first: int, last: int, x: Any, v: Any, v_at: int) -> None:
-    """Write V of the tiles from `first` to before `last`; the first tile's at v[v_at]."""
-    lanes = vector_lanes(x)
-    size, plane = plan.m + 2, plan.height * plan.width
-    per_image = plan.tile_rows * plan.tile_columns
-    for block in range(ceil_divide(plan.channels, lanes)):
-        channels = min(lanes, plan.channels - block * lanes)
-        target = v_at + block * plan.chunk * lanes
-        for tile in range(first, last):
-            n, i, j = tile // per_image, tile // plan.tile_columns % plan.tile_rows, tile % plan.tile_columns
-            row, column = i * plan.m - plan.top, j * plan.m - plan.left
-            source = (
-                ((n * plan.groups + group) * plan.channels + block * lanes) * plane
-                + row * plan.width
-                + column
-            )
-            visible = bits_between(-column, min(size, plan.width - column))
-            if plan.m == 4:
-                transform_input_4(
-                    *(x, source, channels, plane, plan.width, -row, plan.height - row, visible),
-                    *(v, target, plan.v_step),
-                )
-            else:
-                transform_input_2(
-                    *(x, source, channels, plane, plan.width, -row, plan.height - row, visible),
-                    *(v, target, plan.v_step),
-                )
-            target += lanes
-
-
-@compiled
-def _multiply(
-    plan: Plan,
-    group: int,
-    tiles: int,
-    first_pair: int,
-    last_pair: int,
-    u: Any,
-    v: Any,
-    v_at: int,
-    products: Any,
-    products_at: int,
-) -> None:
-    """M = V U for every position, for the output channels of some pairs of vectors."""
-    lanes = vector_lanes(v)
-    row = plan.chunk * lanes
-    parts = ceil_divide(tiles, MOST_ROWS)
-    for position in range((plan.m + 2) * (plan.m + 2)):
-        at = v_at + position * plan.v_step
-        to = products_at + position * plan.m_step
-        filters = (group * (plan.m + 2) * (plan.m + 2) + position) * plan.u_step
-        for pair in range(first_pair, last_pair):
-            for part in range(parts):
-                first, last = tiles * part // parts, tiles * (part + 1) // parts
-                _multiply_tiles(
-                    *(last - first, plan.channels, v, at + first * lanes, row),
-                    *(u, filters + pair * plan.channels * 2 * lanes),
-                    *(products, to + 2 * pair * row + first * lanes, row),
-                )
-
-
-@compiled
-def _transform_outputs(
-    plan: Plan,
-    group: int,
-    first: int,
-    last: int,
-    first_pair: int,
-    last_pair: int,
-    products: Any,
-    products_at: int,
-    bias: Any,
-    low: Any,
-    high: Any,
-    y: Any,
-) -> None:
-    """y of the tiles from `first` to before `last`, for the output channels of some pairs of vectors."""
-    lanes = vector_lanes(y)
-    plane = plan.out_height * plan.out_width
-    per_image = plan.tile_rows * plan.tile_columns
-    padded = ceil_divide(plan.outputs, 2 * lanes) * 2 * lanes
-    for block in range(2 * first_pair, min(2 * last_pair, ceil_divide(plan.outputs, lanes))):
-        channels = min(lanes, plan.outputs - block * lanes)
-        source = products_at + block * plan.chunk * lanes
-        bias_at = group * padded + block * lanes
-        for tile in range(first, last):
-            n, i, j = tile // per_image, tile // plan.tile_columns % plan.tile_rows, tile % plan.tile_columns
-            row, column = i * plan.m, j * plan.m
-            target = ((n * plan.groups + group) * plan.outputs + block * lanes) * plane
-            target += row * plan.out_width + column
-            rows, columns = min(plan.m, plan.out_height - row), min(plan.m, plan.out_width - column)
-            if plan.m == 4:
-                transform_output_4(
-                    *(products, source, plan.m_step, bias, bias_at, low, high),
-                    *(y, target, channels, plane, plan.out_width, rows, columns),
-                )
-            else:
-                transform_output_2(
-                    *(products, source, plan.m_step, bias, bias_at, low, high),
-                    *(y, target, channels, plane, plan.out_width, rows, columns),
-                )
-            source += lanes
-
-
-@intrinsic
-def _multiply_tiles(
-    typing_context: Any,
-    rows: Any,
-    depth: Any,
-    a: Any,
-    a_at: Any,
-    a_step: Any,
-    b: Any,
-    b_at: Any,
-    c: Any,
-    c_at: Any,
-    c_step: Any,
-) -> Any:
-    """C = A B: `rows` (1 .. MOST_ROWS) rows, two vectors of columns, all held in registers.
-
-    A: element (i, k) at a[a_at + k // lanes * a_step + i * lanes + k % lanes].
-    B: row k's two vectors at b[b_at + 2 k lanes:].
-    C: row i's first vector at c[c_at + i * lanes:], the second at c[c_at + c_step + i * lanes:].
-    """
-
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        kinds = signature.args
-        rows, depth, a, a_at, a_step, b, b_at, c, c_at, c_step = arguments
-        simd = VectorBuilder(context, builder, kinds[2])
-        lanes = simd.lanes
-        a_first, b_first = simd.address(kinds[2], a, a_at), simd.address(kinds[5], b, b_at)
-        c_first = simd.address(kinds[7], c, c_at)
-
-        def multiply(rows: int) -> None:
-            def along_depth(k: Any, sums: Any) -> list[Any]:
-                block = simd.after(a_first, builder.mul(builder.udiv(k, INDEX(lanes)), a_step))
-                numbers = simd.after(block, builder.urem(k, INDEX(lanes)))
-                b_row = simd.after(b_first, builder.mul(k, INDEX(2 * lanes)))
-                columns = [simd.load(b_row), simd.load(simd.after(b_row, lanes))]
-                new = []
-                for i in range(rows):
-                    number = simd.broadcast(builder.load(simd.after(numbers, i * lanes)))
-                    new += [simd.multiply_add(number, columns[j], sums[2 * i + j]) for j in (0, 1)]
-                return new
-
-            sums = simd.loop(depth, [simd.constant(0.0)] * (2 * rows), along_depth)
-            for i in range(rows):
-                place = simd.after(c_first, i * lanes)
-                simd.store(sums[2 * i], place)
-                simd.store(sums[2 * i + 1], simd.after(place, c_step))
-
-        finish = builder.append_basic_block("finish")
-        switch = builder.switch(rows, finish)
-        for count in range(1, MOST_ROWS + 1):
-            case = builder.append_basic_block(f"rows{count}")
-            switch.add_case(INDEX(count), case)
-            builder.position_at_end(case)
-            multiply(count)
-            builder.branch(finish)
-        builder.position_at_end(finish)
-        return context.get_dummy_value()
-
-    index = types.intp
-    return types.void(index, index, a, index, index, b, index, c, index, index), emit
-
-
-# --- what Python does around them
-
-
-def _u_step(channels: int, outputs: int, lanes: int) -> int:
-    """Elements from one position of U to the next.
-
-    Here as in V and M one vector more than needed: at a distance of a power of two all positions would fall
-    into the same few sets of the caches.
-    """
-    return -(-outputs // (2 * lanes)) * channels * 2 * lanes + lanes
 
 
 def transformed_filters(weight: Array, m: int, groups: int, turned: bool = False) -> Array:
@@ -403,7 +97,7 @@ def transformed_filters(weight: Array, m: int, groups: int, turned: bool = False
     if turned:
         outputs, channels = channels, outputs
         output_step, channel_step = channel_step, output_step
-    step = _u_step(channels, outputs, lanes_of(weight.dtype))
+    step = filters_step(channels, outputs, lanes_of(weight.dtype))
     u = empty(groups * (m + 2) ** 2 * step, weight.dtype)
     tasks = tasks_for(weight.size)
     transform_filters(
@@ -453,43 +147,6 @@ def convolution(
     bounds = x.dtype.type(low), x.dtype.type(high)
     convolve(tasks, numbers, x.reshape(-1), u, vectors.reshape(-1), *bounds, v, products, y.reshape(-1))
     return y
-
-
-@lru_cache(maxsize=4096)
-def plan_for(
-    shape: Shape4,
-    dtype: np.dtype[Any],
-    m: int,
-    groups: int,
-    outputs: int,
-    before: Pair,
-    size: Pair,
-    threads: int,
-) -> tuple[Plan, Array, int]:
-    """Return the plan for an input (N, C, H, W) and `outputs` channels per group, and its number of tasks.
-
-    Between them stands the plan as kernels take it.
-    """
-    batch, channels, height, width = shape[0], shape[1] // groups, shape[2], shape[3]
-    lanes = lanes_of(dtype)
-    tile_rows, tile_columns = -(-size[0] // m), -(-size[1] // m)
-    tiles = batch * tile_rows * tile_columns
-    blocks, pairs = -(-channels // lanes), -(-outputs // (2 * lanes))
-    per_tile = (m + 2) ** 2 * (blocks + 2 * pairs) * lanes * dtype.itemsize
-    work = tiles * (m + 2) ** 2 * channels * 2 * pairs
-    tasks = max(1, min(threads, work // SMALLEST_TASK, MOST_SCRATCH // per_tile))
-    most = max(1, min(max(SMALLEST_CHUNK, CHUNK_BYTES // per_tile), MOST_SCRATCH // (tasks * per_tile)))
-    parts = min(tasks, pairs) if tiles < FEW_TILES * tasks else 1
-    chunks = -(-tiles // most)
-    if parts == 1:
-        chunks = -(-chunks // tasks) * tasks
-    chunk = -(-tiles // chunks)
-    plan = Plan(
-        *(m, groups, channels, height, width, outputs, *size, *before),
-        *(tile_rows, tile_columns, tiles, chunks, parts, chunk),
-        *((blocks * chunk + 1) * lanes, (2 * pairs * chunk + 1) * lanes, _u_step(channels, outputs, lanes)),
-    )
-    return plan, np.array(plan, np.int64), tasks
 
 
 # --- the versions and the choice between them

@@ -33,23 +33,14 @@ from numba.extending import intrinsic
 
 from kernels.array import Array, Shape4
 from kernels.conv2d import conv2d_backward_weight
-from kernels.conv2d.cpu_winograd import (
-    DEFAULT_TYPES,
-    Plan,
-    bits_between,
-    ceil_divide,
-    fills_vectors,
-    has_winograd,
-    plan_of,
-    transform_inputs,
-)
-from kernels.conv2d.cpu_winograd_transforms import (
-    TAPS,
-    make_transform_gradient,
-    make_transform_sums,
-)
+from kernels.conv2d.cpu_winograd import DEFAULT_TYPES, fills_vectors, has_winograd
+from kernels.conv2d.cpu_winograd_matrices import TAPS
+from kernels.conv2d.cpu_winograd_plan import Plan, ceil_divide, plan_of, tile_place
+from kernels.conv2d.cpu_winograd_steps import bits_between, transform_inputs
+from kernels.conv2d.cpu_winograd_transforms import make_transform_gradient, make_transform_sums
 from kernels.conv2d.versions import TYPES
 from kernels.cpu.compilation import compiled, contiguous, parallel, tasks_for
+from kernels.cpu.records import as_numbers
 from kernels.cpu.simd import INDEX, REGISTERS, VectorBuilder, lanes_of, vector_lanes
 from kernels.memory import empty
 from kernels.registry import implements
@@ -148,10 +139,7 @@ def correlate(
     numbers: the plan. with_input: whether V is to be made, too; else it is still there.
     """
     plan = plan_of(numbers)
-    lanes = vector_lanes(x)
-    rows = min(ROWS, lanes)
-    pairs = ceil_divide(plan.channels, 2 * lanes)
-    z_row = 2 * pairs * lanes
+    lanes, outputs = vector_lanes(x), last_output - first_output
     if step == TRANSFORM:
         start = first + (last - first) * task // tasks
         end = first + (last - first) * (task + 1) // tasks
@@ -161,27 +149,14 @@ def correlate(
             plan, group, start, end, first_output, last_output, grad_output, d, (start - first) * lanes
         )
     elif step == MULTIPLY:
-        blocks = ceil_divide(last_output - first_output, rows)
+        blocks = ceil_divide(outputs, min(ROWS, lanes))
         jobs = POSITIONS * blocks
         for job in range(jobs * task // tasks, jobs * (task + 1) // tasks):
-            position, o = job // blocks, job % blocks * rows
-            a_at = position * plan.m_step + o // lanes * plan.chunk * lanes + o % lanes
-            for pair in range(pairs):
-                second = plan.chunk * lanes if (2 * pair + 1) * lanes < plan.channels else 0
-                _add_products(
-                    *(last - first, d, a_at),
-                    *(v, position * plan.v_step + 2 * pair * plan.chunk * lanes, second),
-                    *(z, position * plan.u_step + o * z_row + 2 * pair * lanes, z_row, first == 0),
-                )
+            position, o = job // blocks, job % blocks * min(ROWS, lanes)
+            _multiply(plan, position, o, last - first, first == 0, v, d, z)
     else:
-        outputs = last_output - first_output
         for o in range(outputs * task // tasks, outputs * (task + 1) // tasks):
-            to = (group * plan.outputs + first_output + o) * plan.channels * TAPS * TAPS
-            for c in range(0, plan.channels, lanes):
-                transform_sums(
-                    *(z, o * z_row + c, plan.u_step),
-                    *(grad_weight, to + c * TAPS * TAPS, plan.channels - c),
-                )
+            _transform_sums(plan, group * plan.outputs + first_output + o, o, z, grad_weight)
 
 
 @compiled
@@ -199,12 +174,10 @@ def _transform_gradients(
     """Write D of the tiles from `first` to before `last`, for a slice of output channels."""
     lanes = vector_lanes(d)
     plane = plan.out_height * plan.out_width
-    per_image = plan.tile_rows * plan.tile_columns
     for o in range(first_output, last_output, lanes):
         target = d_at + (o - first_output) * plan.chunk
         for tile in range(first, last):
-            n, i, j = tile // per_image, tile // plan.tile_columns % plan.tile_rows, tile % plan.tile_columns
-            row, column = i * M, j * M
+            n, row, column = tile_place(plan, tile)
             source = ((n * plan.groups + group) * plan.outputs + o) * plane + row * plan.out_width + column
             visible = bits_between(0, min(M, plan.out_width - column))
             transform_gradient(
@@ -212,6 +185,34 @@ def _transform_gradients(
                 *(0, plan.out_height - row, visible, d, target, plan.m_step),
             )
             target += lanes
+
+
+@compiled
+def _multiply(plan: Plan, position: int, o: int, tiles: int, begin: bool, v: Any, d: Any, z: Any) -> None:
+    """Z = D V + Z, or D V to begin, at one position for ROWS output channels from `o` of the slice on."""
+    lanes = vector_lanes(v)
+    pairs = ceil_divide(plan.channels, 2 * lanes)
+    z_row = 2 * pairs * lanes
+    d_at = position * plan.m_step + o // lanes * plan.chunk * lanes + o % lanes
+    for pair in range(pairs):
+        second = plan.chunk * lanes if (2 * pair + 1) * lanes < plan.channels else 0
+        _add_products(
+            *(tiles, d, d_at),
+            *(v, position * plan.v_step + 2 * pair * plan.chunk * lanes, second),
+            *(z, position * plan.u_step + o * z_row + 2 * pair * lanes, z_row, begin),
+        )
+
+
+@compiled
+def _transform_sums(plan: Plan, output: int, o: int, z: Any, grad_weight: Any) -> None:
+    """dw of one output channel, number `o` of the slice."""
+    lanes = vector_lanes(z)
+    z_row = ceil_divide(plan.channels, 2 * lanes) * 2 * lanes
+    to = output * plan.channels * TAPS * TAPS
+    for c in range(0, plan.channels, lanes):
+        transform_sums(
+            *(z, o * z_row + c, plan.u_step), *(grad_weight, to + c * TAPS * TAPS, plan.channels - c)
+        )
 
 
 def weight_gradient(grad_output: Array, x: Array, window: Window, groups: int) -> Array:
@@ -262,7 +263,7 @@ def plan_for(
         *(tile_rows, tile_columns, tiles, chunks, 1, chunk),
         *((blocks * chunk + 1) * lanes, (out_blocks * chunk + 1) * lanes, (out_blocks * z_row + 1) * lanes),
     )
-    return plan, np.array(plan, np.int64), out_blocks * lanes
+    return plan, as_numbers(plan), out_blocks * lanes
 
 
 def announce_winograd_weight() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -11,19 +12,22 @@ from numba.extending import intrinsic
 from kernels.cpu.simd import INDEX, VectorBuilder
 
 
-def transposed(simd: VectorBuilder, rows: list[Any]) -> list[Any]:
-    """Write the transposition of as many vectors as a vector has lanes.
+def transposed(simd: VectorBuilder, rows: Sequence[Any]) -> list[Any]:
+    """Write the transposition of the squares that vectors hold side by side.
+
+    There are as many vectors as a square has rows: a power of two, at most a vector's lanes.
 
     In step d = 1, 2, 4, ... rows i and i + d exchange the elements of row i in columns with bit d for those
-    of row i + d in columns without it: blocks of d x d change places across the diagonal.
+    of row i + d in columns without it: blocks of d x d change places across the diagonal (Eklundh's
+    algorithm).
     """
-    distance = 1
-    while distance < simd.lanes:
+    rows, distance = list(rows), 1
+    while distance < len(rows):
         turned = list(rows)
         lanes = range(simd.lanes)
         kept = [simd.lanes + lane - distance if lane & distance else lane for lane in lanes]
         taken = [simd.lanes + lane if lane & distance else lane + distance for lane in lanes]
-        for i in range(simd.lanes):
+        for i in range(len(rows)):
             if not i & distance:
                 turned[i] = simd.shuffle(rows[i], rows[i + distance], kept)
                 turned[i + distance] = simd.shuffle(rows[i], rows[i + distance], taken)

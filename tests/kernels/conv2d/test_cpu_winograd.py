@@ -17,8 +17,9 @@ from kernels.conv2d import (
     conv2d_prepare_weight,
     cpu_winograd_weight,
 )
-from kernels.conv2d.cpu_winograd import best_tile, best_tile_cold, plan_for
-from kernels.conv2d.cpu_winograd_transforms import data_matrix, filter_matrix, output_matrix
+from kernels.conv2d.cpu_winograd import best_tile, best_tile_cold
+from kernels.conv2d.cpu_winograd_matrices import data_matrix, filter_matrix, output_matrix
+from kernels.conv2d.cpu_winograd_plan import plan_for
 from tests.kernels.sample import Draw
 
 # The stated bounds: |error| <= e sqrt(9 C) eps max |y|.
