@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import re
 import signal
@@ -233,7 +232,8 @@ class PressCtrlC(training_run.LineReport):
     def batch(self, epoch: int, batch: int, totals: training.Totals) -> None:
         if (epoch - 1) * 90 + batch == self.at:
             for _ in range(self.presses):
-                os.kill(os.getpid(), signal.SIGINT)
+                # To this thread: what is sent to the process may wait in another one, where two become one.
+                signal.pthread_kill(threading.get_ident(), signal.SIGINT)
 
 
 def test_ctrl_c_stops_after_a_whole_step_and_can_be_resumed(tmp_path: Path, uninterrupted: Trainer) -> None:
