@@ -44,6 +44,7 @@ SAMPLES = [
     *samples("one-sample", 1, 4, 6),
     *samples("no-bias", 3, 2, 5, bias=False),
     *samples("one-feature", 3, 1, 2),
+    *samples("several-tiles", 5, 18, 67),
     *samples("empty-batch", 0, 3, 2),
     *samples("no-features", 2, 0, 3),
 ]

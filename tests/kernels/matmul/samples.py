@@ -34,6 +34,7 @@ SAMPLES = [
     product("stack", (2, 3, 4), (5,), (5,)),
     product("stretched", (2, 3, 4), (2, 1), (3,)),
     product("one-matrix", (2, 3, 4), (2, 2)),
+    product("several-tiles", (66, 19, 3)),
     product("no-inner", (2, 0, 3)),
     product("no-rows", (0, 3, 2), (2,)),
     product("no-stack", (2, 3, 2), (0,)),
