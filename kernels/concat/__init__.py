@@ -31,17 +31,16 @@ def concat_forward(arrays: Sequence[Array], axis: int) -> Array:
     if first.ndim == 0:
         raise ValueError("arrays[0] must have at least 1 dimension, got shape ()")
     place = normalize_axis("axis", check_integer("axis", axis), first.ndim)
+    dtype, ndim = first.dtype, first.ndim
+    before, after = first.shape[:place], first.shape[place + 1 :]
     for k, array in enumerate(arrays):
-        check_operand(array, ANYTHING, f"arrays[{k}]")
-        if array.dtype != first.dtype:
-            raise TypeError(f"arrays[{k}] has dtype {array.dtype} but arrays[0] has {first.dtype}")
-        if array.ndim != first.ndim or any(
-            ours != theirs
-            for i, (ours, theirs) in enumerate(zip(array.shape, first.shape, strict=True))
-            if i != place
-        ):
+        if not hasattr(array, "dtype") or array.dtype != dtype:
+            check_operand(array, ANYTHING, f"arrays[{k}]")
+            raise TypeError(f"arrays[{k}] has dtype {array.dtype} but arrays[0] has {dtype}")
+        shape = array.shape
+        if len(shape) != ndim or shape[:place] != before or shape[place + 1 :] != after:
             raise ValueError(
-                f"arrays[{k}] has shape {tuple(array.shape)} but arrays[0] has {tuple(first.shape)}; "
+                f"arrays[{k}] has shape {tuple(shape)} but arrays[0] has {tuple(first.shape)}; "
                 f"they may differ along axis {place} only"
             )
     return dispatch(concat_forward, arrays, place)

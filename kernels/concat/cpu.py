@@ -13,7 +13,6 @@ from numba.extending import intrinsic
 from kernels.array import Array
 from kernels.concat import concat_backward, concat_forward
 from kernels.cpu.compilation import compiled, contiguous, parallel, require_compiler, tasks_for
-from kernels.cpu.mapping import WORTH_IT
 from kernels.memory import empty
 from kernels.registry import implements
 
@@ -21,6 +20,8 @@ require_compiler()
 
 IDEA = "rows of bytes, copied by all threads"
 SMALLEST_COPY = 1 << 16  # bytes that are worth a second thread
+# Bytes that do not fit the caches near the cores; up to there NumPy's copies are faster than two threads.
+WORTH_IT = 3 << 19
 
 
 @intrinsic
@@ -64,11 +65,11 @@ def _copy_rows(task: int, tasks: int, whole: Any, parts: Any, rows: int, joining
 
 
 def _large(array: Array, *others: Any) -> bool:
-    return array.size >= WORTH_IT
+    return array.nbytes >= WORTH_IT
 
 
 def _any_large(arrays: Sequence[Array], axis: int) -> bool:
-    return sum(array.size for array in arrays) >= WORTH_IT
+    return sum([array.nbytes for array in arrays]) >= WORTH_IT
 
 
 def _copy_all(whole: Array, parts: Sequence[Array], axis: int, *, joining: bool) -> None:
