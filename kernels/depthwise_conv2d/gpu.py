@@ -1,0 +1,256 @@
+"""Depthwise convolution on the GPU: as convolution with a group per channel, and on tiles in shared memory.
+
+See depthwise_conv2d.cu. A tile's patch must fit into the shared memory that every block may have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kernels.array import Array
+from kernels.conv2d.gpu import (
+    conv2d_backward_bias_rows,
+    conv2d_backward_input_direct,
+    conv2d_backward_weight_direct,
+    conv2d_forward_direct,
+)
+from kernels.cuda.activations import activation_number
+from kernels.cuda.launch import THREADS, Source, c_type, contiguous, empty_beside, floating
+from kernels.cuda.window import window_arguments
+from kernels.depthwise_conv2d import (
+    depthwise_conv2d_backward_bias,
+    depthwise_conv2d_backward_input,
+    depthwise_conv2d_backward_weight,
+    depthwise_conv2d_forward,
+    depthwise_conv2d_forward_activated,
+)
+from kernels.prepared import activate
+from kernels.registry import implements
+from kernels.window import Window
+
+SOURCE = Source(__file__, "depthwise_conv2d.cu")
+DIRECT = "one thread per element of the result, as convolution with a group per channel"
+TILES = "what a tile of a plane sees lies in shared memory"
+SHARED_BYTES = 48 * 1024  # what a block may have without asking for more
+MOST_BLOCKS = 65535  # of a grid's second and third axis
+MOST_STEPS = 2**29  # of sizes, padding and strides, sums of which count in 32 bits
+BLOCKS = 1024  # enough to occupy any GPU: the weight's gradient is cut into parts until there are as many
+
+
+class Tiles(NamedTuple):
+    """The kernels' parameters TILES, and how many tiles a plane has.
+
+    Attributes:
+        across: tiles side by side.
+        height, width: positions of a tile, at most one per thread.
+        patch_height, patch_width: what a tile sees of the other plane.
+        total: tiles of a plane.
+    """
+
+    across: int
+    height: int
+    width: int
+    patch_height: int
+    patch_width: int
+    total: int
+
+    def arguments(self) -> tuple[np.generic, ...]:
+        """The kernels' parameters."""
+        return np.uint32(self.across), *(np.int32(number) for number in self[1:5])
+
+    def shared_numbers(self) -> int:
+        """The elements of a patch."""
+        return self.patch_height * self.patch_width
+
+    def threads(self) -> int:
+        """A thread per position, in whole warps."""
+        return -(-self.height * self.width // 32) * 32
+
+
+def _tiles(plane: Sequence[int], patch: Any) -> Tiles:
+    """Cut a plane into tiles of at most 32 columns and THREADS positions; `patch` is the patch's length along
+    axis 0 or 1 for a tile's length.
+    """
+    width = next(length for length in (8, 16, 32) if length >= min(plane[1], 32))
+    height = min(THREADS // width, plane[0])
+    across, down = -(-plane[1] // width), -(-plane[0] // height)
+    return Tiles(across, height, width, patch(0, height), patch(1, width), across * down)
+
+
+def _output_tiles(window: Window, output_size: Sequence[int]) -> Tiles:
+    """Tiles of the output and what their windows see of the input."""
+
+    def patch(axis: int, length: int) -> int:
+        reach = (window.kernel[axis] - 1) * window.dilation[axis]
+        return (length - 1) * window.stride[axis] + reach + 1
+
+    return _tiles(output_size, patch)
+
+
+def _input_tiles(window: Window, size: Sequence[int]) -> Tiles:
+    """Tiles of the input and the windows that cover them."""
+
+    def patch(axis: int, length: int) -> int:
+        reach = (window.kernel[axis] - 1) * window.dilation[axis]
+        return (length - 1 + reach) // window.stride[axis] + 1
+
+    return _tiles(size, patch)
+
+
+def _forward_fits(x: Any, weight: Any, bias: Any, window: Window, *activation: Any) -> bool:
+    tiles = _output_tiles(window, window.output_size(x.shape[2:]))
+    return floating(x) and tiles.shared_numbers() * x.dtype.itemsize <= SHARED_BYTES
+
+
+def _input_fits(grad_output: Any, weight: Any, input_shape: Sequence[int], window: Window) -> bool:
+    tiles = _input_tiles(window, input_shape[2:])
+    numbers = window_arguments(window, input_shape[2:], grad_output.shape[2:])
+    if max(*map(int, numbers), *window.extent) > MOST_STEPS:
+        return False
+    return floating(grad_output) and tiles.shared_numbers() * grad_output.dtype.itemsize <= SHARED_BYTES
+
+
+def _weight_numbers(tiles: Tiles) -> int:
+    """The elements that the kernel of the weight's gradient has in shared memory: patch, tile, sums."""
+    return tiles.shared_numbers() + tiles.height * tiles.width + THREADS
+
+
+def _weight_fits(grad_output: Any, x: Any, window: Window) -> bool:
+    tiles = _output_tiles(window, grad_output.shape[2:])
+    taps = window.kernel[0] * window.kernel[1]
+    return floating(x) and taps <= THREADS and _weight_numbers(tiles) * x.dtype.itemsize <= SHARED_BYTES
+
+
+def _launch(kernel: str, batch: int, channels: int, tiles: Tiles, arguments: Sequence[Any]) -> None:
+    """Run a kernel with a block per tile of a plane, which walks over planes where there are very many."""
+    dtype = arguments[0].dtype
+    grid = (tiles.total, min(channels, MOST_BLOCKS), min(batch, MOST_BLOCKS))
+    shared_bytes = tiles.shared_numbers() * dtype.itemsize
+    if batch:
+        SOURCE.launch(kernel, grid, (tiles.threads(),), arguments, {"REAL": c_type(dtype)}, shared_bytes)
+
+
+# ---- as convolution -------------------------------------------------------------------------------
+
+
+@implements(depthwise_conv2d_forward, "direct", DIRECT, fits=floating)
+def depthwise_conv2d_forward_direct(x: Array, weight: Array, bias: Array | None, window: Window) -> Array:
+    """Every thread reads its patch and its filter from global memory."""
+    return conv2d_forward_direct(x, weight, bias, window, x.shape[1])
+
+
+@implements(depthwise_conv2d_forward_activated, "direct", DIRECT, fits=floating)
+def depthwise_conv2d_forward_activated_direct(
+    x: Array, weight: Array, bias: Array | None, window: Window, activation: str
+) -> Array:
+    """The activation in a launch of its own."""
+    return activate(depthwise_conv2d_forward_direct(x, weight, bias, window), activation)
+
+
+@implements(depthwise_conv2d_backward_input, "direct", DIRECT, fits=floating)
+def depthwise_conv2d_backward_input_direct(
+    grad_output: Array, weight: Array, input_shape: Sequence[int], window: Window
+) -> Array:
+    """An element of the input gathers from the windows that cover it."""
+    return conv2d_backward_input_direct(grad_output, weight, input_shape, window, input_shape[1])
+
+
+@implements(depthwise_conv2d_backward_weight, "direct", DIRECT, fits=floating)
+def depthwise_conv2d_backward_weight_direct(grad_output: Array, x: Array, window: Window) -> Array:
+    """One thread adds everything up in order."""
+    return conv2d_backward_weight_direct(grad_output, x, window, x.shape[1])
+
+
+# The bias does not know of groups.
+implements(
+    depthwise_conv2d_backward_bias,
+    "rows",
+    "a block per channel, whose threads combine in pairs",
+    fits=floating,
+)(conv2d_backward_bias_rows)
+
+
+# ---- on tiles -------------------------------------------------------------------------------------
+
+
+def _forward(x: Any, weight: Any, bias: Any, window: Window, activation: str | None) -> Any:
+    x, weight = contiguous(x), contiguous(weight)
+    size = window.output_size(x.shape[2:])
+    tiles = _output_tiles(window, size)
+    batch, channels = x.shape[:2]
+    y = empty_beside(x, (batch, weight.shape[0], *size), x.dtype)
+    arguments = (
+        *(x, weight, None if bias is None else contiguous(bias), y),
+        *map(np.int64, (batch, channels, weight.shape[0] // channels)),
+        *window_arguments(window, x.shape[2:], size),
+        *tiles.arguments(),
+        activation_number(activation),
+    )
+    _launch("tiled_forward", batch, channels, tiles, arguments)
+    return y
+
+
+@implements(depthwise_conv2d_forward, "tiles", TILES, fits=_forward_fits)
+def depthwise_conv2d_forward_tiles(x: Array, weight: Array, bias: Array | None, window: Window) -> Array:
+    """The M filters of a channel share its patches."""
+    y: Array = _forward(x, weight, bias, window, None)
+    return y
+
+
+@implements(depthwise_conv2d_forward_activated, "tiles", TILES, fits=_forward_fits)
+def depthwise_conv2d_forward_activated_tiles(
+    x: Array, weight: Array, bias: Array | None, window: Window, activation: str
+) -> Array:
+    """The activation before the value is written."""
+    y: Array = _forward(x, weight, bias, window, activation)
+    return y
+
+
+@implements(depthwise_conv2d_backward_input, "tiles", TILES, fits=_input_fits)
+def depthwise_conv2d_backward_input_tiles(
+    grad_output: Array, weight: Array, input_shape: Sequence[int], window: Window
+) -> Array:
+    """One patch of the output's gradient after the other, for the channel's M filters."""
+    grad_output, weight = contiguous(grad_output), contiguous(weight)
+    batch, channels, *size = input_shape
+    tiles = _input_tiles(window, size)
+    grad_x: Array = empty_beside(grad_output, input_shape, grad_output.dtype)
+    arguments = (
+        *(grad_output, weight, grad_x),
+        *map(np.int64, (batch, channels, weight.shape[0] // channels)),
+        *window_arguments(window, size, grad_output.shape[2:]),
+        *tiles.arguments(),
+    )
+    _launch("tiled_backward_input", batch, channels, tiles, arguments)
+    return grad_x
+
+
+@implements(
+    depthwise_conv2d_backward_weight,
+    "tiles",
+    "tiles in shared memory, a share of them per block, added up in a fixed order",
+    fits=_weight_fits,
+)
+def depthwise_conv2d_backward_weight_tiles(grad_output: Array, x: Array, window: Window) -> Array:
+    """How many parts there are depends on the shape only."""
+    grad_output, x = contiguous(grad_output), contiguous(x)
+    (batch, channels), filters = x.shape[:2], grad_output.shape[1]
+    tiles = _output_tiles(window, grad_output.shape[2:])
+    parts = max(1, min(batch * tiles.total, -(-BLOCKS // filters)))
+    grad_weight: Array = empty_beside(x, (filters, 1, *window.kernel), x.dtype)
+    found = empty_beside(x, (parts, *grad_weight.shape), x.dtype)
+    arguments = (
+        *(grad_output, x, found),
+        *map(np.int64, (batch, channels, filters // channels)),
+        *window_arguments(window, x.shape[2:], grad_output.shape[2:]),
+        *tiles.arguments(),
+        *map(np.int64, (tiles.total, parts)),
+    )
+    macros, shared_bytes = {"REAL": c_type(x.dtype)}, _weight_numbers(tiles) * x.dtype.itemsize
+    SOURCE.launch("tiled_backward_weight", (filters * parts,), (THREADS,), arguments, macros, shared_bytes)
+    total = (found, grad_weight, np.int64(grad_weight.size), np.int64(parts))
+    SOURCE.launch_each("sum_of_parts", grad_weight.size, total, macros)
+    return grad_weight
