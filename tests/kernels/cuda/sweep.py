@@ -2,6 +2,7 @@
 
 python -m tests.kernels.cuda.sweep thread              all samples, with ThreadSanitizer
 python -m tests.kernels.cuda.sweep address --draw 20   twenty of them, drawn by a seed
+python -m tests.kernels.cuda.sweep orders --only pool  those of the operations whose names hold a word
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ SEED = 5
 CHILD = "--in-this-process"
 
 
-def samples(draw: int | None) -> list[Sample]:
-    operations = {row.operation for row in registry.table() if row.backend == "gpu"}
+def samples(draw: int | None, only: str = "") -> list[Sample]:
+    operations = {row.operation for row in registry.table() if row.backend == "gpu" and only in row.operation}
     every = [sample for sample in tables.samples() if sample.operation in operations]
     return every if draw is None else random.Random(SEED).sample(every, draw)
 
@@ -44,11 +45,11 @@ def fault(sample: Sample) -> str:
     return ""
 
 
-def run(mode: str, draw: int | None = None) -> list[str]:
+def run(mode: str, draw: int | None = None, only: str = "") -> list[str]:
     """Return a line for each faulty sample, from a process in that mode."""
     preloaded = mode in ("address", "thread")
     settings = emulator.sanitizer_environment(mode) if preloaded else {"MINIDNN_EMULATOR_MODE": mode}
-    command = [sys.executable, "-m", "tests.kernels.cuda.sweep", mode, CHILD]
+    command = [sys.executable, "-m", "tests.kernels.cuda.sweep", mode, CHILD, "--only", only]
     command += [] if draw is None else ["--draw", str(draw)]
     result = subprocess.run(
         command, capture_output=True, text=True, env={**os.environ, **settings}, check=True
@@ -62,13 +63,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.kernels.cuda.sweep", description=__doc__)
     parser.add_argument("mode", choices=emulator.MODES)
     parser.add_argument("--draw", type=int, help="how many samples; all by default")
+    parser.add_argument("--only", default="", help="a word in the operation's name")
     parser.add_argument(CHILD, action="store_true", dest="child", help=argparse.SUPPRESS)
     wanted = parser.parse_args(arguments)
     if not wanted.child:
-        lines = run(wanted.mode, wanted.draw)
+        lines = run(wanted.mode, wanted.draw, wanted.only)
         print("\n".join(lines) or f"mode {wanted.mode}: nothing found")
         sys.exit(bool(lines))
-    for sample in samples(wanted.draw):
+    for sample in samples(wanted.draw, wanted.only):
         if found := fault(sample):
             print(f"{sample}: {found}")
     print("done", flush=True)

@@ -43,6 +43,20 @@ def test_versions_agree_with_loops(sample: Sample, dtype: Any) -> None:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
+def test_arrays_of_any_layout(operation: str) -> None:
+    """The first sample with an array that has rows and columns; also what is written in place."""
+    for sample in [sample for sample in SAMPLES if sample.operation == operation]:
+        arguments = list(sample.make(Draw(1, np.float32)))
+        if any(isinstance(x, np.ndarray) and x.ndim > 1 and min(x.shape) > 1 for x in arguments):
+            break
+    want = tables.truth(sample, seed=1)
+    for version in transfer.device_versions(operation):
+        got = transfer.run(version, sample, copy.deepcopy(arguments), transfer.transposed_to_device)
+        if got is not None:
+            assert tables.worst_error(got, want) <= tables.bound(sample, np.float32), version.name
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
 def test_every_version_takes_some_sample(operation: str) -> None:
     for version in transfer.device_versions(operation):
         drawn = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,12 +27,19 @@ def to_device(argument: Any) -> Any:
     return argument
 
 
-def run(version: Version, sample: Sample, arguments: Sequence[Any]) -> list[np.ndarray] | None:
+def transposed_to_device(argument: Any) -> Any:
+    """The same elements, first axis last in memory."""
+    return to_device(argument.T).T if isinstance(argument, np.ndarray) else to_device(argument)
+
+
+def run(
+    version: Version, sample: Sample, arguments: Sequence[Any], move: Callable[[Any], Any] = to_device
+) -> list[np.ndarray] | None:
     """One version through the public contract; None where it does not take the arguments.
 
     No input may have been modified.
     """
-    moved = [to_device(argument) for argument in arguments]
+    moved = [move(argument) for argument in arguments]
     if not version.fits(*moved):
         return None
     with kernels.use(**{version.operation: version.name}):
