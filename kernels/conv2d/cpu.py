@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from kernels.array import Array, Shape4
+from kernels.array import Array
 from kernels.conv2d import cpu_backward  # noqa: F401 - enters its versions into the table
-from kernels.conv2d.cpu_fused import CODES, Geometry, convolve, pack
+from kernels.conv2d.cpu_fused import launch, make_plan, pack_filters
+from kernels.conv2d.cpu_geometry import is_one_position, is_pointwise
 from kernels.conv2d.cpu_winograd import announce_winograd
 from kernels.conv2d.cpu_winograd_weight import announce_winograd_weight
-from kernels.conv2d.versions import CLAMPS, announce_version
+from kernels.conv2d.versions import announce_version
 from kernels.cpu.compilation import contiguous, parallel, tasks_for
-from kernels.cpu.gemm import ROWS, STRIP_ROWS
-from kernels.cpu.simd import lanes_of
+from kernels.cpu.endings import CODES as ENDINGS
+from kernels.cpu.endings import end_with
+from kernels.linear.cpu import linear_forward_tiles
 from kernels.memory import empty
 from kernels.prepared import PreparedWeight, activate
 from kernels.threads import get_num_threads
 from kernels.window import Pair, Window
-
-# A panel's gathering costs about as much as this part of one block of rows over it.
-GATHERING = 0.5
-# A task of fewer multiplications costs less than waking a thread.
-SMALLEST_TASK = 1 << 17
-
 
 # ---- loops -----------------------------------------------------------------------------------------
 
@@ -101,64 +96,7 @@ def _run_loops(
 
 def _pack(weight: Array, input_shape: Sequence[int], window: Window, groups: int) -> tuple[Array, ...]:
     """Blocks of ROWS filters side by side, for every group."""
-    outputs, depth = weight.shape[0] // groups, weight[0].size
-    packed = np.empty(groups * -(-outputs // ROWS) * ROWS * depth, weight.dtype)
-    pack(tasks_for(weight.size), contiguous(weight).reshape(-1), groups, outputs, depth, packed)
-    return (packed,)
-
-
-class Plan(NamedTuple):
-    """What follows from the shapes: how `convolve` is launched, and on what.
-
-    Attributes:
-        tasks, across: the grid of tasks, see `convolve`.
-        in_place: whether x itself is the matrix.
-        out_shape: the output's shape.
-        geometry: the numbers of `Geometry`.
-    """
-
-    tasks: int
-    across: int
-    in_place: bool
-    out_shape: Shape4
-    geometry: Array
-
-
-@lru_cache(maxsize=1024)
-def make_plan(
-    input_shape: Shape4, outputs: int, window: Window, groups: int, dtype: np.dtype[Any], threads: int
-) -> Plan:
-    """Plan a convolution of this type for a number of threads."""
-    batch, size = input_shape[0], input_shape[2:]
-    channels, outputs = input_shape[1] // groups, outputs // groups
-    out_size = window.output_size(size)
-    out_shape = batch, groups * outputs, *out_size
-    in_place = _is_pointwise(window)
-    if in_place:  # the planes may as well be single rows
-        size = out_size = (1, size[0] * size[1])
-    geometry = Geometry(
-        *(batch, groups, channels, outputs, *size, *out_size),
-        *(*window.kernel, *window.stride, *_before(window), *window.dilation),
-    )
-    depth = channels * math.prod(window.kernel)
-    tasks = max(1, min(threads, math.prod(out_shape) * depth // SMALLEST_TASK))
-    across = split(tasks, groups * -(-outputs // ROWS), batch * math.prod(out_size), lanes_of(dtype))
-    return Plan(tasks, across, in_place, out_shape, np.array(geometry))
-
-
-def split(tasks: int, blocks: int, columns: int, lanes: int) -> int:
-    """Return into how many parts to cut the columns; the blocks of rows are cut into the remaining factor.
-
-    Cut columns are gathered once; where the rows are cut, every part gathers all columns. But few columns do
-    not come out even, and single ones beyond a vector cost little.
-    """
-
-    def longest(across: int) -> float:
-        """The time of the task that has most to do, in columns of blocks."""
-        most = columns if across == 1 else -(-columns // lanes // across) * lanes
-        return most * (-(-blocks * across // tasks) + GATHERING)
-
-    return min((across for across in range(1, tasks + 1) if tasks % across == 0), key=longest)
+    return (pack_filters(weight, groups),)
 
 
 def _run_fused(
@@ -175,41 +113,36 @@ def _run_fused(
     return y
 
 
-def launch(plan: Plan, x: Array, packed: Array, bias: Array | None, y: Array, activation: str | None) -> None:
-    """Run `convolve` into y."""
-    convolve(
-        plan.tasks,
-        plan.across,
-        plan.in_place,
-        contiguous(x).reshape(-1),
-        packed,
-        bias is not None,
-        _zeros(x.dtype) if bias is None else contiguous(bias),
-        y.reshape(-1),
-        plan.geometry,
-        *_ending(x.dtype, activation),
-    )
-
-
-@cache
-def _ending(dtype: np.dtype[Any], activation: str | None) -> tuple[Any, Any, int]:
-    """What a tile ends with: two bounds, and an activation's code."""
-    low, high = CLAMPS.get(activation, CLAMPS[None])
-    return dtype.type(low), dtype.type(high), CODES.get(activation or "", 0)
-
-
-@cache
-def _zeros(dtype: np.dtype[Any]) -> Array:
-    return np.zeros(STRIP_ROWS, dtype)
-
-
-def _is_pointwise(window: Window) -> bool:
-    return window.kernel == window.stride == (1, 1) and window.padding == ((0, 0), (0, 0))
-
-
 def _before(window: Window) -> Pair:
     """The padding above and to the left."""
     return window.padding[0][0], window.padding[1][0]
+
+
+# ---- a single position --------------------------------------------------------------------------
+
+
+def _keep(weight: Array, input_shape: Sequence[int], window: Window, groups: int) -> tuple[Array, ...]:
+    """The weight as a matrix (O, C), which is read as it lies."""
+    return (contiguous(weight).reshape(weight.shape[:2]),)
+
+
+def _run_one_position(
+    x: Array,
+    prepared: PreparedWeight,
+    bias: Array | None,
+    window: Window,
+    groups: int,
+    activation: str | None,
+) -> Array:
+    """Planes of one element make a fully connected layer; others may come, too, but were not prepared for."""
+    if x.shape[2:] != (1, 1):
+        packed = replace(prepared, packed=_pack(prepared.weight, x.shape, window, groups))
+        return _run_fused(x, packed, bias, window, groups, activation)
+    matrix = prepared.packed[0]
+    y = linear_forward_tiles(x.reshape(x.shape[:2]), matrix, bias)
+    if activation is not None:
+        end_with(ENDINGS[activation], y.reshape(-1))
+    return y.reshape(*y.shape, 1, 1)
 
 
 # ---- columns materialised --------------------------------------------------------------------------
@@ -268,7 +201,14 @@ announce_version(
     "1x1: the planes are the matrix, nothing is gathered",
     _pack,
     _run_fused,
-    fits=lambda weight_shape, input_shape, window, groups: _is_pointwise(window),
+    fits=lambda weight_shape, input_shape, window, groups: is_pointwise(window),
+)
+announce_version(
+    "one_position",
+    "planes of one element: the product of a fully connected layer",
+    _keep,
+    _run_one_position,
+    fits=lambda weight_shape, input_shape, window, groups: is_one_position(input_shape[2:], window, groups),
 )
 announce_winograd()
 announce_winograd_weight()

@@ -9,11 +9,14 @@ from kernels.array import Array
 from kernels.conv2d import conv2d_backward_bias, conv2d_backward_input, conv2d_backward_weight
 from kernels.conv2d.cpu_backward_input import input_gradient
 from kernels.conv2d.cpu_backward_weight import weight_gradient
+from kernels.conv2d.cpu_fused import launch, make_plan, pack_filters
+from kernels.conv2d.cpu_geometry import is_one_position, is_pointwise
 from kernels.conv2d.versions import TYPES
 from kernels.cpu.compilation import contiguous, parallel, tasks_for
 from kernels.cpu.product import product
 from kernels.memory import empty
 from kernels.registry import implements
+from kernels.threads import get_num_threads
 from kernels.window import Window
 
 # Elements of a plane that are summed up by themselves, which keeps rounding errors small.
@@ -46,10 +49,24 @@ def conv2d_backward_input_patches(
     return input_gradient(grad_output, weight, input_shape, window, groups)
 
 
-def _is_one_position(size: Sequence[int], window: Window, groups: int) -> bool:
-    """Whether the planes are single elements that a 1x1 kernel sees once: a fully connected layer."""
-    pointwise = window.kernel == (1, 1) and window.padding == ((0, 0), (0, 0))
-    return pointwise and groups == 1 and tuple(size) == (1, 1)
+@implements(
+    conv2d_backward_input,
+    "pointwise",
+    "1x1: the convolution of dY with W^T, whose planes are the matrix",
+    backend="cpu",
+    fits=lambda grad_output, weight, input_shape, window, groups: (
+        weight.dtype in TYPES and is_pointwise(window)
+    ),
+)
+def conv2d_backward_input_pointwise(
+    grad_output: Array, weight: Array, input_shape: Sequence[int], window: Window, groups: int
+) -> Array:
+    """dX = W^T dY for the planes of every image."""
+    threads = get_num_threads()
+    plan = make_plan(grad_output.shape, input_shape[1], window, groups, weight.dtype, threads)
+    grad_x = empty(plan.out_shape, weight.dtype)
+    launch(plan, grad_output, pack_filters(weight, groups, turned=True), None, grad_x, None)
+    return grad_x
 
 
 @implements(
@@ -58,9 +75,8 @@ def _is_one_position(size: Sequence[int], window: Window, groups: int) -> bool:
     "planes of one element: the product of a fully connected layer",
     backend="cpu",
     fits=lambda grad_output, weight, input_shape, window, groups: (
-        weight.dtype in TYPES and _is_one_position(input_shape[2:], window, groups)
+        weight.dtype in TYPES and is_one_position(input_shape[2:], window, groups)
     ),
-    pays=lambda grad_output, weight, input_shape, window, groups: weight.size >= 1 << 14,
 )
 def conv2d_backward_input_one_position(
     grad_output: Array, weight: Array, input_shape: Sequence[int], window: Window, groups: int

@@ -18,14 +18,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kernels.array import Array
-from kernels.conv2d.cpu_fused import Geometry
-from kernels.conv2d.cpu_patches import add_tile, fill_patch, locate_positions
-from kernels.cpu.compilation import compiled, contiguous, parallel, tasks_for
+from kernels.array import Array, Shape4
+from kernels.conv2d.cpu_geometry import Geometry, describe
+from kernels.conv2d.cpu_patches import PatchLayout, add_tile, fill_patch, locate_positions
+from kernels.cpu.compilation import compiled, contiguous, parallel
 from kernels.cpu.gemm import ROWS, VECTORS
+from kernels.cpu.records import as_numbers, as_record
 from kernels.cpu.simd import lanes_of, vector_lanes
 from kernels.cpu.transposition import transpose_block
 from kernels.memory import empty
+from kernels.threads import get_num_threads
 from kernels.window import Window
 
 # Pixels per block: their rows of dY, one tile wide, stay near the first-level cache.
@@ -59,7 +61,6 @@ class Plan(NamedTuple):
     patch_plane: int
 
 
-@lru_cache(maxsize=1024)
 def make_plan(geometry: Geometry, lanes: int, itemsize: int, tasks: int) -> Plan:
     """Return the cheapest cuts for which a task's memory stays in its caches. Only cuts depend on `tasks`."""
     g = geometry
@@ -95,181 +96,264 @@ def make_plan(geometry: Geometry, lanes: int, itemsize: int, tasks: int) -> Plan
     return Plan(rows_per_block, parts, channel_cuts, output_cuts, patch_width, patch_plane)
 
 
+class Division(NamedTuple):
+    """How `correlate_weight` is launched.
+
+    Attributes:
+        tasks: for how many the work is cut.
+        shape: of the result (parts, G O, C, KH, KW).
+        plan: the numbers of `Plan`.
+        geometry: the numbers of `Geometry`.
+    """
+
+    tasks: int
+    shape: tuple[int, ...]
+    plan: Array
+    geometry: Array
+
+
+@lru_cache(maxsize=1024)
+def divide(
+    input_shape: Shape4, outputs: int, window: Window, groups: int, dtype: np.dtype[Any], threads: int
+) -> Division:
+    """Divide the work on this problem among a number of threads."""
+    g = describe(input_shape, outputs, window, groups)
+    taps = math.prod(window.kernel)
+    steps = g.batch * outputs * g.out_height * g.out_width * g.channels * taps
+    tasks = max(1, min(threads, steps // SMALLEST_TASK))
+    plan = make_plan(g, lanes_of(dtype), dtype.itemsize, tasks)
+    return Division(tasks, (plan.parts, outputs, g.channels, *window.kernel), as_numbers(plan), as_numbers(g))
+
+
 def _cuts(length: int) -> list[int]:
     """Into how many ranges of at most 1, 2, 3, ... a length can be cut."""
     return sorted({-(-length // most) for most in range(1, length + 1)})
 
 
+class Item(NamedTuple):
+    """A unit of work.
+
+    Attributes:
+        part: which of the plan's parts of the pixels.
+        group: which of the groups.
+        first_channel, last_channel: of the group's input channels.
+        first_vector, last_vector: of the vectors of the group's output channels.
+    """
+
+    part: int
+    group: int
+    first_channel: int
+    last_channel: int
+    first_vector: int
+    last_vector: int
+
+
 @compiled
+def item_of(g: Geometry, plan: Plan, lanes: int, number: int) -> Item:
+    """The item of this number."""
+    across, down = number % plan.output_cuts, number // plan.output_cuts % plan.channel_cuts
+    rest, vectors = number // (plan.output_cuts * plan.channel_cuts), (g.outputs + lanes - 1) // lanes
+    return Item(
+        *(rest // g.groups, rest % g.groups),
+        *(g.channels * down // plan.channel_cuts, g.channels * (down + 1) // plan.channel_cuts),
+        *(vectors * across // plan.output_cuts, vectors * (across + 1) // plan.output_cuts),
+    )
+
+
+class Panel(NamedTuple):
+    """Output channels of an item that fit into a tile.
+
+    Attributes:
+        o: the first, counted in the group.
+        outputs: how many.
+        width: the same in whole vectors.
+        at: where the panel begins in the item's result (panels, rows, width).
+    """
+
+    o: int
+    outputs: int
+    width: int
+    at: int
+
+
+@compiled
+def panel_of(g: Geometry, item: Item, padded_rows: int, lanes: int, number: int) -> Panel:
+    """The item's panel of this number."""
+    wide = item.last_vector - item.first_vector
+    panels = panels_of(item)
+    begin, end = wide * number // panels, wide * (number + 1) // panels
+    o, width = (item.first_vector + begin) * lanes, (end - begin) * lanes
+    return Panel(o, min(width, g.outputs - o), width, padded_rows * begin * lanes)
+
+
+@compiled
+def panels_of(item: Item) -> int:
+    """How many panels an item has."""
+    return (item.last_vector - item.first_vector + VECTORS - 1) // VECTORS
+
+
+class Workspace(NamedTuple):
+    """A task's memory.
+
+    Attributes:
+        starts: for every row k of the item where its tap's element lies from a pixel's place in the patch.
+        offsets: the pixels' places.
+        in_order: 0 .. ROWS - 1, the places of a tile's rows.
+        patch: the input of a block of pixels.
+        panel: dY of the block, (pixels, width).
+        result: the item's sums, panel by panel (rows, width).
+    """
+
+    starts: Any
+    offsets: Any
+    in_order: Any
+    patch: Any
+    panel: Any
+    result: Any
+
+
+@compiled
+def make_workspace(g: Geometry, plan: Plan, x: Any) -> Workspace:
+    """Make room for the largest item."""
+    lanes = vector_lanes(x)
+    channels = (g.channels + plan.channel_cuts - 1) // plan.channel_cuts
+    vectors = ((g.outputs + lanes - 1) // lanes + plan.output_cuts - 1) // plan.output_cuts
+    rows = (channels * g.kernel_height * g.kernel_width + ROWS - 1) // ROWS * ROWS
+    pixels = plan.rows_per_block * g.out_width
+    return Workspace(
+        np.empty(rows, np.intp),
+        np.empty(pixels, np.intp),
+        np.arange(ROWS),
+        np.empty(channels * plan.patch_plane, x.dtype),
+        np.empty(pixels * VECTORS * lanes, x.dtype),
+        np.empty(rows * vectors * lanes, x.dtype),
+    )
+
+
+@compiled(borrowing=True)
+def locate_taps(g: Geometry, plan: Plan, rows: int, padded_rows: int, starts: Any) -> None:
+    """Write the starts of a workspace; what fills up the last tile repeats the last row."""
+    taps = g.kernel_height * g.kernel_width
+    for k in range(padded_rows):
+        row = min(k, rows - 1)
+        c = row // taps
+        p = (row - c * taps) // g.kernel_width
+        q = row - c * taps - p * g.kernel_width
+        in_plane = p * g.dilation_down * plan.patch_width + q * g.dilation_across
+        starts[k] = c * plan.patch_plane + in_plane
+
+
+@compiled(borrowing=True)
 def transpose_rows(
-    dy: Any,
-    image: int,
-    positions: int,
-    out_at: int,
-    outputs: int,
-    out_width: int,
-    first: int,
-    last: int,
-    panel: Any,
-    width: int,
+    g: Geometry, dy: Any, group: int, channels: Panel, first: int, last: int, panel: Any
 ) -> None:
-    """Write output rows first .. last - 1 of `outputs` <= `width` channels as panel (pixels, width)."""
+    """Write output rows first .. last - 1 of a panel's channels as (pixels, width)."""
     lanes = vector_lanes(dy)
-    pixel, end = first * out_width, last * out_width
+    positions = g.out_height * g.out_width
+    pixel, end = first * g.out_width, last * g.out_width
     done = 0
     while pixel < end:
         n = pixel // positions
         position = pixel - n * positions
         length = min(positions - position, end - pixel)
-        at = n * image + out_at * positions + position
+        at = ((n * g.groups + group) * g.outputs + channels.o) * positions + position
         for p in range(0, length, lanes):
-            for o in range(0, outputs, lanes):
+            for o in range(0, channels.outputs, lanes):
                 transpose_block(
-                    *(panel, (done + p) * width + o, width, dy, at + o * positions + p, positions),
-                    *(min(lanes, outputs - o), min(lanes, length - p), lanes),
+                    *(panel, (done + p) * channels.width + o, channels.width),
+                    *(dy, at + o * positions + p, positions),
+                    *(min(lanes, channels.outputs - o), min(lanes, length - p), lanes),
                 )
         pixel += length
         done += length
 
 
+@compiled(borrowing=True)
+def write_item(g: Geometry, item: Item, rows: int, padded_rows: int, result: Any, grad_weight: Any) -> None:
+    """Turn an item's result (rows, output channels) into rows of grad_weight."""
+    lanes = vector_lanes(result)
+    taps = g.kernel_height * g.kernel_width
+    depth = g.channels * taps
+    out = (item.part * g.groups + item.group) * g.outputs * depth + item.first_channel * taps
+    for number in range(panels_of(item)):
+        panel = panel_of(g, item, padded_rows, lanes, number)
+        for v in range(0, panel.outputs, lanes):
+            for k in range(0, rows, lanes):
+                transpose_block(
+                    *(grad_weight, out + (panel.o + v) * depth + k, depth),
+                    *(result, panel.at + k * panel.width + v, panel.width),
+                    *(min(lanes, rows - k), min(lanes, panel.outputs - v), min(lanes, rows - k)),
+                )
+
+
 @parallel
 def correlate_weight(
-    task: int, tasks: int, cuts: Any, x: Any, dy: Any, grad_weight: Any, geometry: Any
+    task: int, tasks: int, plan_numbers: Any, x: Any, dy: Any, grad_weight: Any, geometry: Any
 ) -> None:
     """Items of grad_weight (parts, G O, C KH KW) for x (N, G C, H, W) and dy (N, G O, OH, OW), all flat.
 
     Args:
         task: which of the tasks.
         tasks: how many.
-        cuts: the numbers of `Plan`, in its order.
+        plan_numbers: the numbers of `Plan`.
         x: the input.
         dy: the output's gradient.
         grad_weight: the result.
-        geometry: the numbers of `Geometry`, in its order.
+        geometry: the numbers of `Geometry`.
     """
-    rows_per_block, parts, channel_cuts, output_cuts, patch_width, patch_plane = (
-        cuts[0],
-        cuts[1],
-        cuts[2],
-        cuts[3],
-        cuts[4],
-        cuts[5],
+    g: Geometry = as_record(geometry, Geometry)
+    plan: Plan = as_record(plan_numbers, Plan)
+    lanes, plane = vector_lanes(x), g.height * g.width
+    extent = (g.kernel_height - 1) * g.dilation_down + 1
+    layout = PatchLayout(
+        *(g.height, g.width, g.out_height, g.out_width, 1, 1, g.stride_down, g.stride_across),
+        *(g.top, g.left, extent, plan.patch_width, plan.patch_plane),
     )
-    batch, groups, channels, outputs = geometry[0], geometry[1], geometry[2], geometry[3]
-    out_height, out_width, kernel_height, kernel_width = geometry[6], geometry[7], geometry[8], geometry[9]
-    plane, positions = geometry[4] * geometry[5], out_height * out_width
-    image, out_image = groups * channels * plane, groups * outputs * positions
-    taps, extent = kernel_height * kernel_width, (kernel_height - 1) * geometry[14] + 1
-    lanes = vector_lanes(x)
-    vectors = (outputs + lanes - 1) // lanes
-    most_rows = ((channels + channel_cuts - 1) // channel_cuts * taps + ROWS - 1) // ROWS * ROWS
-    most_width = (vectors + output_cuts - 1) // output_cuts * lanes
-    blocks = (batch * out_height + rows_per_block - 1) // rows_per_block
-
-    result = np.empty(most_rows * most_width, x.dtype)
-    starts = np.empty(most_rows, np.intp)
-    patch = np.empty((channels + channel_cuts - 1) // channel_cuts * patch_plane, x.dtype)
-    offsets = np.empty(rows_per_block * out_width, np.intp)
-    in_order = np.arange(ROWS)
-    panel = np.empty(rows_per_block * out_width * VECTORS * lanes, x.dtype)
-
-    items = parts * groups * channel_cuts * output_cuts
-    for item in range(items * task // tasks, items * (task + 1) // tasks):
-        across = item % output_cuts
-        down = item // output_cuts % channel_cuts
-        group = item // (output_cuts * channel_cuts) % groups
-        part = item // (output_cuts * channel_cuts * groups)
-        first_channel, last_channel = channels * down // channel_cuts, channels * (down + 1) // channel_cuts
-        first_vector, last_vector = vectors * across // output_cuts, vectors * (across + 1) // output_cuts
-        rows = (last_channel - first_channel) * taps
+    work = make_workspace(g, plan, x)
+    blocks = (g.batch * g.out_height + plan.rows_per_block - 1) // plan.rows_per_block
+    items = plan.parts * g.groups * plan.channel_cuts * plan.output_cuts
+    for number in range(items * task // tasks, items * (task + 1) // tasks):
+        item = item_of(g, plan, lanes, number)
+        rows = (item.last_channel - item.first_channel) * g.kernel_height * g.kernel_width
         padded_rows = (rows + ROWS - 1) // ROWS * ROWS
-        wide = last_vector - first_vector
-        panels = (wide + VECTORS - 1) // VECTORS
-
-        for k in range(padded_rows):
-            row = min(k, rows - 1)
-            c = row // taps
-            p = (row - c * taps) // kernel_width
-            q = row - c * taps - p * kernel_width
-            starts[k] = c * patch_plane + p * geometry[14] * patch_width + q * geometry[15]
-        for i in range(padded_rows * wide * lanes):
-            result[i] = 0
-
-        for block in range(blocks * part // parts, blocks * (part + 1) // parts):
-            first = block * rows_per_block
-            last = min(first + rows_per_block, batch * out_height)
+        locate_taps(g, plan, rows, padded_rows, work.starts)
+        for i in range(padded_rows * (item.last_vector - item.first_vector) * lanes):
+            work.result[i] = 0
+        for block in range(blocks * item.part // plan.parts, blocks * (item.part + 1) // plan.parts):
+            first = block * plan.rows_per_block
+            last = min(first + plan.rows_per_block, g.batch * g.out_height)
             fill_patch(
-                *(x, image, (group * channels + first_channel) * plane, last_channel - first_channel),
-                *((geometry[4], geometry[5]), first, last, out_height, 1, geometry[10], geometry[12], extent),
-                *(geometry[13], patch_width, patch_plane, patch),
+                *(layout, x, g.groups * g.channels * plane),
+                *(
+                    (item.group * g.channels + item.first_channel) * plane,
+                    item.last_channel - item.first_channel,
+                ),
+                *(first, last, work.patch),
             )
-            locate_positions(
-                *(first, last, out_height, out_width, 1, 1, geometry[10], geometry[11]),
-                *(extent, patch_width, offsets),
-            )
-            pixels = (last - first) * out_width
-            for number in range(panels):
-                begin, end = wide * number // panels, wide * (number + 1) // panels
-                o = (first_vector + begin) * lanes
-                width = (end - begin) * lanes
-                transpose_rows(
-                    *(dy, out_image, positions, group * outputs + o, min(width, outputs - o), out_width),
-                    *(first, last, panel, width),
-                )
-                base = padded_rows * begin * lanes
+            locate_positions(layout, first, last, work.offsets)
+            for panel_number in range(panels_of(item)):
+                panel = panel_of(g, item, padded_rows, lanes, panel_number)
+                transpose_rows(g, dy, item.group, panel, first, last, work.panel)
                 for k in range(0, padded_rows, ROWS):
                     add_tile(
-                        *(end - begin, pixels, patch, starts, k, offsets, 0, panel, 0),
-                        *(result, base + k * width, in_order, 0),
+                        *(panel.width // lanes, (last - first) * g.out_width, work.patch, work.starts, k),
+                        *(work.offsets, 0, work.panel, 0),
+                        *(work.result, panel.at + k * panel.width, work.in_order, 0),
                     )
-
-        depth = channels * taps
-        out = (part * groups + group) * outputs * depth + first_channel * taps
-        for number in range(panels):
-            begin, end = wide * number // panels, wide * (number + 1) // panels
-            o = (first_vector + begin) * lanes
-            width = (end - begin) * lanes
-            base = padded_rows * begin * lanes
-            for v in range(0, min(width, outputs - o), lanes):
-                for k in range(0, rows, lanes):
-                    transpose_block(
-                        *(grad_weight, out + (o + v) * depth + k, depth),
-                        *(result, base + k * width + v, width),
-                        *(min(lanes, rows - k), min(lanes, outputs - o - v), min(lanes, rows - k)),
-                    )
+        write_item(g, item, rows, padded_rows, work.result, grad_weight)
 
 
 def weight_gradient(grad_output: Array, x: Array, window: Window, groups: int) -> Array:
     """Return dW for float32 or float64."""
-    channels, outputs = x.shape[1] // groups, grad_output.shape[1] // groups
-    geometry = Geometry(
-        batch=x.shape[0],
-        groups=groups,
-        channels=channels,
-        outputs=outputs,
-        height=x.shape[2],
-        width=x.shape[3],
-        out_height=grad_output.shape[2],
-        out_width=grad_output.shape[3],
-        kernel_height=window.kernel[0],
-        kernel_width=window.kernel[1],
-        stride_down=window.stride[0],
-        stride_across=window.stride[1],
-        top=window.padding[0][0],
-        left=window.padding[1][0],
-        dilation_down=window.dilation[0],
-        dilation_across=window.dilation[1],
-    )
-    tasks = tasks_for(grad_output.size * channels * math.prod(window.kernel), SMALLEST_TASK)
-    plan = make_plan(geometry, lanes_of(x.dtype), x.itemsize, tasks)
-    results = empty((plan.parts, groups * outputs, channels, *window.kernel), x.dtype)
+    division = divide(x.shape, grad_output.shape[1], window, groups, x.dtype, get_num_threads())
+    results = empty(division.shape, x.dtype)
     correlate_weight(
-        tasks,
-        np.array(plan),
+        division.tasks,
+        division.plan,
         contiguous(x).reshape(-1),
         contiguous(grad_output).reshape(-1),
         results.reshape(-1),
-        np.array(geometry),
+        division.geometry,
     )
-    total: Array = results[0] if plan.parts == 1 else results.sum(axis=0)  # in the order of the parts
+    total: Array = results[0] if division.shape[0] == 1 else results.sum(axis=0)  # in the order of the parts
     return total

@@ -15,13 +15,13 @@ The weight's gradient lets k run over positions and i over taps, the input's gra
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from numba import types
 from numba.extending import intrinsic
 
 from kernels.cpu.compilation import compiled
-from kernels.cpu.gemm import ROWS, VECTORS
+from kernels.cpu.gemm import ROWS, VECTORS, add_outer_product
 from kernels.cpu.simd import INDEX, VectorBuilder, copy_partial, fill_vector, vector_lanes
 
 
@@ -63,12 +63,7 @@ def _make_add_tile(vectors: int) -> Any:
                 offset = builder.load(simd.after(first_offset, k))
                 row_of_panel = simd.after(panel_first, builder.mul(k, width))
                 columns = [simd.load(simd.after(row_of_panel, j * simd.lanes)) for j in range(vectors)]
-                new = []
-                for i in range(ROWS):
-                    number = simd.broadcast(builder.load(simd.after(rows[i], offset)))
-                    for j in range(vectors):
-                        new.append(simd.multiply_add(number, columns[j], sums[i * vectors + j]))
-                return new
+                return add_outer_product(simd, (simd.after(row, offset) for row in rows), columns, sums)
 
             totals = simd.loop(steps, [simd.constant(0.0)] * (ROWS * vectors), step)
             for i in range(ROWS):
@@ -137,94 +132,96 @@ def add_tile(
         )
 
 
+class PatchLayout(NamedTuple):
+    """How target positions, numbered through the batch, see the planes that patches are cut out of.
+
+    Row h of a target needs the planes' rows h // divisor_down * factor_down - before and the following,
+    `extent` of them; columns likewise. A patch has for every image a piece, one below the other.
+
+    Attributes:
+        height, width: of the planes.
+        target_height, target_width: of the targets' planes.
+        divisor_down, divisor_across, factor_down, factor_across: see above.
+        before: rows of padding above the planes; negative: rows left out.
+        left: columns of padding before the planes' first; negative: columns left out.
+        extent: see above.
+        patch_width: elements of a patch's row.
+        patch_plane: elements between the patch's channels; a vector more than the most rows take.
+    """
+
+    height: int
+    width: int
+    target_height: int
+    target_width: int
+    divisor_down: int
+    divisor_across: int
+    factor_down: int
+    factor_across: int
+    before: int
+    left: int
+    extent: int
+    patch_width: int
+    patch_plane: int
+
+
 @compiled(borrowing=True)
 def fill_patch(
-    x: Any,
-    image: int,
-    x_at: int,
-    channels: int,
-    size: Any,
-    first: int,
-    last: int,
-    target_height: int,
-    divisor: int,
-    factor: int,
-    before: int,
-    extent: int,
-    left: int,
-    patch_width: int,
-    patch_plane: int,
-    patch: Any,
+    layout: PatchLayout, x: Any, image: int, x_at: int, channels: int, first: int, last: int, patch: Any
 ) -> None:
     """Copy what target rows first .. last - 1, numbered through the batch, need of planes x, zeros outside.
 
-    Row h of a target needs the rows h // divisor * factor - before and the following, `extent` of them. Every
-    image's part of the targets has its piece of the patch, the pieces of a channel one below the other.
-
     Args:
+        layout: what a target needs.
         x: planes (N, ..., H, W), flat.
         image: elements between images.
         x_at: where the first channel's plane begins in an image.
         channels: how many channels.
-        size: (H, W).
         first, last: the target rows.
-        target_height: rows of a target plane.
-        divisor, factor, before, extent: see above; `before` may be negative.
-        left: columns of padding before the patch's first of x; negative: columns left out.
-        patch_width: elements of a patch's row.
-        patch_plane: elements between the patch's channels; a vector more than the rows take.
         patch: the result.
     """
-    height, width = size
     lanes = vector_lanes(x)
     zero = x.dtype.type(0)
-    zeros, skipped = max(left, 0), max(-left, 0)
+    zeros, skipped = max(layout.left, 0), max(-layout.left, 0)
     piece = 0
     row = first
     while row < last:
-        n = row // target_height
-        h = row - n * target_height
-        count = min(target_height - h, last - row)
-        top = h // divisor * factor - before
-        rows = ((h + count - 1) // divisor - h // divisor) * factor + extent
+        n = row // layout.target_height
+        h = row - n * layout.target_height
+        count = min(layout.target_height - h, last - row)
+        top = h // layout.divisor_down * layout.factor_down - layout.before
+        rows = rows_between(layout, h, h + count - 1) + layout.extent
         for c in range(channels):
             for r in range(rows):
-                to = c * patch_plane + (piece + r) * patch_width
-                inside = width - skipped if 0 <= top + r < height else 0
-                at = n * image + x_at + (c * height + top + r) * width + skipped
-                for v in range(0, min(zeros, patch_width), lanes):
+                to = c * layout.patch_plane + (piece + r) * layout.patch_width
+                inside = layout.width - skipped if 0 <= top + r < layout.height else 0
+                at = n * image + x_at + (c * layout.height + top + r) * layout.width + skipped
+                for v in range(0, min(zeros, layout.patch_width), lanes):
                     fill_vector(patch, to + v, zero)
-                for v in range(0, patch_width - zeros, lanes):
+                for v in range(0, layout.patch_width - zeros, lanes):
                     copy_partial(patch, to + zeros + v, x, at + v, inside - v, zero)
         piece += rows
         row += count
 
 
+@compiled
+def rows_between(layout: PatchLayout, first: int, last: int) -> int:
+    """How far apart the rows of the planes lie where two target rows' needs begin."""
+    return (last // layout.divisor_down - first // layout.divisor_down) * layout.factor_down
+
+
 @compiled(borrowing=True)
-def locate_positions(
-    first: int,
-    last: int,
-    target_height: int,
-    target_width: int,
-    divisor_down: int,
-    divisor: int,
-    factor_down: int,
-    factor: int,
-    extent: int,
-    patch_width: int,
-    starts: Any,
-) -> None:
-    """starts[position] = where in a channel's patch of `fill_patch` the taps of a target position begin."""
+def locate_positions(layout: PatchLayout, first: int, last: int, starts: Any) -> None:
+    """starts[position] = where in a patch of target rows first .. last - 1 a position's taps begin."""
     piece = 0
     row = first
     position = 0
     while row < last:
-        h = row - row // target_height * target_height
-        count = min(target_height - h, last - row)
+        h = row - row // layout.target_height * layout.target_height
+        count = min(layout.target_height - h, last - row)
         for r in range(count):
-            start = (piece + ((h + r) // divisor_down - h // divisor_down) * factor_down) * patch_width
-            for w in range(target_width):
-                starts[position] = start + w // divisor * factor
+            start = (piece + rows_between(layout, h, h + r)) * layout.patch_width
+            for w in range(layout.target_width):
+                starts[position] = start + w // layout.divisor_across * layout.factor_across
                 position += 1
-        piece += ((h + count - 1) // divisor_down - h // divisor_down) * factor_down + extent
+        piece += rows_between(layout, h, h + count - 1) + layout.extent
         row += count

@@ -15,6 +15,7 @@ sections 4-6.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy.typing as npt
@@ -47,6 +48,80 @@ def columns_of_tile(typing_context: Any, array: Any) -> Any:
         return INDEX(VECTORS * element_lanes(signature.args[0]))
 
     return types.intp(array), emit
+
+
+def add_outer_product(simd: VectorBuilder, places: Iterable[Any], row: Sequence[Any], sums: Any) -> list[Any]:
+    """Return a tile's accumulators plus a column, numbers lying at these places, times a row of vectors."""
+    new: list[Any] = []
+    for place in places:
+        number = simd.broadcast(simd.builder.load(place))
+        for vector in row:
+            new.append(simd.multiply_add(number, vector, sums[len(new)]))
+    return new
+
+
+class _TileOfResult:
+    """Writes what a tile does with its ROWS x `vectors` vectors of C.
+
+    Attributes:
+        rows: the number of every row; beyond the last there is it repeats the last, which is then written
+            more than once, its own value last.
+        places: where every vector lies, row by row.
+        in_last: how many columns the last vector of a row has.
+    """
+
+    def __init__(
+        self, simd: VectorBuilder, vectors: int, first: Any, step: Any, rows: Any, columns: Any
+    ) -> None:
+        builder = simd.builder
+        self.simd = simd
+        self.vectors = vectors
+        self.in_last = builder.sub(columns, INDEX((vectors - 1) * simd.lanes))
+        self.rows = []
+        for i in range(ROWS):
+            beyond = builder.icmp_signed(">=", INDEX(i), rows)
+            self.rows.append(builder.select(beyond, builder.sub(rows, INDEX(1)), INDEX(i)))
+        starts = [simd.after(first, builder.mul(step, row)) for row in self.rows]
+        self.places = [simd.after(start, j * simd.lanes) for start in starts for j in range(vectors)]
+
+    def begin(self, accumulate: Any, bias: Any) -> list[Any]:
+        """Return the accumulators before the first step: C as it is to accumulate, else one bias per row."""
+        simd, builder = self.simd, self.simd.builder
+        with builder.if_else(accumulate) as (continuing, beginning):
+            with continuing:
+                old = [self._read(position) for position in range(len(self.places))]
+                continued = builder.block
+            with beginning:
+                for place in self.places:
+                    simd.prefetch_for_writing(place)
+                offsets = [simd.broadcast(builder.load(simd.after(bias, row))) for row in self.rows]
+                begun = builder.block
+        first = []
+        for position, value in enumerate(old):
+            first.append(builder.phi(simd.vector))
+            first[-1].add_incoming(value, continued)
+            first[-1].add_incoming(offsets[position // self.vectors], begun)
+        return first
+
+    def _read(self, position: int) -> Any:
+        if self._is_whole(position):
+            return self.simd.load(self.places[position])
+        return self.simd.load_partial(self.places[position], self.in_last, self.simd.constant(0.0))
+
+    def end(self, totals: Sequence[Any], low: Any, high: Any) -> None:
+        """Write the clamped accumulators, the last row first."""
+        simd = self.simd
+        low, high = simd.broadcast(low), simd.broadcast(high)
+        for i in reversed(range(ROWS)):
+            for position in range(i * self.vectors, (i + 1) * self.vectors):
+                total = simd.at_most(simd.at_least(totals[position], low), high)
+                if self._is_whole(position):
+                    simd.store(total, self.places[position])
+                else:
+                    simd.store_partial(total, self.places[position], self.in_last)
+
+    def _is_whole(self, position: int) -> bool:
+        return position % self.vectors < self.vectors - 1
 
 
 def _make_tile(vectors: int) -> Any:
@@ -87,61 +162,16 @@ def _make_tile(vectors: int) -> Any:
             a_first = simd.address(kinds[1], a, a_at)
             b_first = simd.address(kinds[3], b, b_at)
             c_first = simd.address(kinds[6], c, c_at)
-            bias_first = simd.address(kinds[12], bias, bias_at)
-            in_last = builder.sub(columns, INDEX((vectors - 1) * simd.lanes))
-
-            def real_row(i: int) -> Any:
-                """Row i, or the last there is: it is then written more than once, its own value last."""
-                beyond = builder.icmp_signed(">=", INDEX(i), row_count)
-                return builder.select(beyond, builder.sub(row_count, INDEX(1)), INDEX(i))
-
-            real_rows = [real_row(i) for i in range(ROWS)]
-            starts = [simd.after(c_first, builder.mul(c_row, row)) for row in real_rows]
-
-            def read(place: Any, j: int) -> Any:
-                if j < vectors - 1:
-                    return simd.load(place)
-                return simd.load_partial(place, in_last, simd.constant(0.0))
-
-            with builder.if_else(accumulate) as (continuing, beginning):
-                with continuing:
-                    old = [
-                        read(simd.after(start, j * simd.lanes), j) for start in starts for j in range(vectors)
-                    ]
-                    continued = builder.block
-                with beginning:
-                    for start in starts:
-                        for j in range(vectors):
-                            simd.prefetch_for_writing(simd.after(start, j * simd.lanes))
-                    offsets = [simd.broadcast(builder.load(simd.after(bias_first, row))) for row in real_rows]
-                    begun = builder.block
-            first = []
-            for position in range(ROWS * vectors):
-                first.append(builder.phi(simd.vector))
-                first[-1].add_incoming(old[position], continued)
-                first[-1].add_incoming(offsets[position // vectors], begun)
+            result = _TileOfResult(simd, vectors, c_first, c_row, row_count, columns)
 
             def step(k: Any, sums: Any) -> list[Any]:
                 a_now = simd.after(a_first, builder.mul(k, INDEX(ROWS)))
                 b_now = simd.after(b_first, builder.mul(k, b_row))
-                row_of_b = [simd.load(simd.after(b_now, j * simd.lanes)) for j in range(vectors)]
-                new = []
-                for i in range(ROWS):
-                    number = simd.broadcast(builder.load(simd.after(a_now, i)))
-                    for j in range(vectors):
-                        new.append(simd.multiply_add(number, row_of_b[j], sums[i * vectors + j]))
-                return new
+                row = [simd.load(simd.after(b_now, j * simd.lanes)) for j in range(vectors)]
+                return add_outer_product(simd, (simd.after(a_now, i) for i in range(ROWS)), row, sums)
 
-            low, high = simd.broadcast(low), simd.broadcast(high)
-            totals = simd.loop(depth, first, step)
-            for i in reversed(range(ROWS)):
-                for j in range(vectors):
-                    total = simd.at_most(simd.at_least(totals[i * vectors + j], low), high)
-                    place = simd.after(starts[i], j * simd.lanes)
-                    if j < vectors - 1:
-                        simd.store(total, place)
-                    else:
-                        simd.store_partial(total, place, in_last)
+            first = result.begin(accumulate, simd.address(kinds[12], bias, bias_at))
+            result.end(simd.loop(depth, first, step), low, high)
             return context.get_dummy_value()
 
         index, scalar = types.intp, a.dtype

@@ -118,6 +118,7 @@ SAMPLES = [
     *samples("no-bias", 1, (2, 3), (4, 4), Window.of(2), bias=False),
     *samples("one-channel", 1, (1, 1), (4, 3), Window.of(2)),
     *samples("single-pixel", 2, (3, 2), (1, 1), Window.of(1)),
+    *samples("one-position", 3, (130, 127), (1, 1), Window.of(1)),  # several tiles
     *samples("single-pixel-padded", 1, (2, 2), (1, 1), Window.of(3, 1, 1)),
     *samples("only-padding", 1, (2, 2), (1, 2), Window.of(2, 2, ((2, 2), (2, 2)))),
     *samples("whole-plane", 2, (3, 4), (4, 6), Window.of((4, 6))),

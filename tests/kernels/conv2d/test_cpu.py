@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import kernels
-from kernels.conv2d import conv2d_forward_prepared, conv2d_prepare_weight, cpu
+from kernels.conv2d import conv2d_forward_prepared, conv2d_prepare_weight, cpu_fused
 from kernels.conv2d.cpu_fused import BLOCK_DEPTH
 from kernels.prepared import ACTIVATIONS
 from kernels.window import Window
@@ -50,10 +50,10 @@ LAYERS = {
 def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Small work, too, is cut into as many tasks as there are threads."""
     before = kernels.get_num_threads()
-    monkeypatch.setattr(cpu, "SMALLEST_TASK", 1)
-    cpu.make_plan.cache_clear()
+    monkeypatch.setattr(cpu_fused, "SMALLEST_TASK", 1)
+    cpu_fused.make_plan.cache_clear()
     yield
-    cpu.make_plan.cache_clear()
+    cpu_fused.make_plan.cache_clear()
     kernels.set_num_threads(before)
 
 
@@ -143,6 +143,27 @@ def test_nan_and_infinity_show(version: str, activation: str | None) -> None:
     np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("activation", [None, *ACTIVATIONS])
+@pytest.mark.parametrize("batch", [0, 1, 3, 8, 21])
+def test_one_position_is_a_fully_connected_layer(batch: int, activation: str | None) -> None:
+    """Dot products up to eight images, tiles for more; with and without a bias."""
+    layer = Layer((batch, 45, 1, 1), 23, Window.of(1))
+    x, weight, bias = arguments(layer)
+    for offsets in (bias, None):
+        want = run(layer, "loops", x, weight, offsets, activation, backend="reference")
+        got = run(layer, "one_position", x, weight, offsets, activation)
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
+
+
+def test_a_weight_prepared_for_one_position_runs_on_planes() -> None:
+    layer = Layer((2, 20, 5, 7), 9, Window.of(1, 2))
+    x, weight, bias = arguments(layer)
+    with kernels.use(backend="cpu", conv2d_prepare_weight="one_position"):
+        prepared = conv2d_prepare_weight(weight, (2, 20, 1, 1), layer.window, 1)
+    got = conv2d_forward_prepared(x, prepared, bias, layer.window, 1, "relu")
+    np.testing.assert_array_equal(got, run(layer, "fused_im2col", x, weight, bias, "relu"))
+
+
 @pytest.mark.parametrize(
     ("tasks", "blocks", "columns", "across"),
     [
@@ -154,4 +175,4 @@ def test_nan_and_infinity_show(version: str, activation: str | None) -> None:
     ],
 )
 def test_work_is_cut_where_it_comes_out_even(tasks: int, blocks: int, columns: int, across: int) -> None:
-    assert cpu.split(tasks, blocks, columns, 16) == across
+    assert cpu_fused.split(tasks, blocks, columns, 16) == across

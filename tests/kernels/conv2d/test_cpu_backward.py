@@ -66,6 +66,37 @@ def test_within_the_bound_of_the_sums(problem) -> None:
         assert np.all(np.abs(got - want) <= bound)
 
 
+POINTWISE = {
+    "one-image": (1, (70, 100), (5, 7), 1),
+    "many-images": (9, (48, 50), (3, 4), 1),
+    "deep": (2, (24, 900), (6, 5), 1),  # two blocks of the depth
+    "groups": (2, (36, 24), (5, 11), 4),
+}
+
+
+@pytest.mark.parametrize("name", POINTWISE)
+def test_the_input_gradient_of_a_pointwise_layer(name: str) -> None:
+    """The same bound, and the same bits for any number of tasks."""
+    batch, (channels, outputs), size, groups = POINTWISE[name]
+    draw, window, shape = Draw(2, np.float32), Window.of(1), (batch, channels, *size)
+    weight, upstream = draw.normal(outputs, channels // groups, 1, 1), draw.normal(batch, outputs, *size)
+    exact = upstream.astype(np.float64), weight.astype(np.float64)
+    with kernels.use(backend="reference"):
+        wanted = conv2d_backward_input(*exact, shape, window, groups)
+        magnitude = conv2d_backward_input(*map(np.abs, exact), shape, window, groups)
+    before, results = kernels.get_num_threads(), []
+    try:
+        for number in (1, 2, 3):
+            kernels.set_num_threads(number)
+            with kernels.use("cpu", conv2d_backward_input="pointwise"):
+                results.append(conv2d_backward_input(upstream, weight, shape, window, groups))
+    finally:
+        kernels.set_num_threads(before)
+    bound = 2 * np.sqrt(outputs // groups) * np.finfo(np.float32).eps * magnitude
+    assert np.all(np.abs(results[0] - wanted) <= bound)
+    assert all(result.tobytes() == results[0].tobytes() for result in results)
+
+
 def test_the_bits_do_not_depend_on_the_number_of_tasks(problem) -> None:
     before, results = kernels.get_num_threads(), []
     try:
