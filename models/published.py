@@ -98,6 +98,21 @@ _STRIDE = (
 )
 _NO_CONVENTION = "The paper does not say what it counts besides convolutions and fully connected layers"
 
+# MobileNet v1, tables 6 and 7: (width, resolution) -> parameters, mult-adds, top-1 accuracy in per cent.
+MOBILENET_V1_SIZES = {
+    (1.0, 224): ("4.2 M", "569 M", 70.6),
+    (0.75, 224): ("2.6 M", "325 M", 68.4),
+    (0.5, 224): ("1.3 M", "149 M", 63.7),
+    (0.25, 224): ("0.5 M", "41 M", 50.6),
+    (1.0, 192): ("4.2 M", "418 M", 69.1),
+    (1.0, 160): ("4.2 M", "290 M", 67.2),
+    (1.0, 128): ("4.2 M", "186 M", 64.4),
+}
+_MOBILENET_V1_ACCURACIES = ", ".join(
+    f"{accuracy} % ({width} wide, {resolution}x{resolution})"
+    for (width, resolution), (_, _, accuracy) in MOBILENET_V1_SIZES.items()
+)
+
 PUBLISHED: dict[str, Published] = {
     "lenet5": Published(
         LENET,
@@ -248,7 +263,9 @@ PUBLISHED: dict[str, Published] = {
     "xception": Published(XCEPTION, "22,855,952", accuracy="top-1 79.0 %, top-5 94.5 % right (one crop)"),
     "squeezenet1_0": Published(SQUEEZENET, "1,248,424", accuracy="top-1 57.5 %, top-5 80.3 % right"),
     "squeezenet1_1": Published(SQUEEZENET),
-    "mobilenet_v1": Published(MOBILENET_V1, "4.2 M", "569 M", accuracy="top-1 70.6 % right"),
+    "mobilenet_v1": Published(
+        MOBILENET_V1, "4.2 M", "569 M", accuracy=f"top-1 {_MOBILENET_V1_ACCURACIES} right"
+    ),
     "mobilenet_v2": Published(
         MOBILENET_V2,
         "3.4 M",
@@ -300,14 +317,3 @@ PUBLISHED: dict[str, Published] = {
 # AlexNet with two groups, at 227x227: weights without biases, and neurons; the poolings' are not counted.
 ALEXNET_WEIGHTS = (34_848, 307_200, 884_736, 663_552, 442_368, 37_748_736, 16_777_216, 4_096_000)
 ALEXNET_NEURONS = (290_400, 186_624, 64_896, 64_896, 43_264, 4_096, 4_096, 1_000)
-
-# MobileNet v1, table 6 and 7: (width, resolution) -> parameters, mult-adds, top-1 accuracy in per cent.
-MOBILENET_V1_SIZES = {
-    (1.0, 224): ("4.2 M", "569 M", 70.6),
-    (0.75, 224): ("2.6 M", "325 M", 68.4),
-    (0.5, 224): ("1.3 M", "149 M", 63.7),
-    (0.25, 224): ("0.5 M", "41 M", 50.6),
-    (1.0, 192): ("4.2 M", "418 M", 69.1),
-    (1.0, 160): ("4.2 M", "290 M", 67.2),
-    (1.0, 128): ("4.2 M", "186 M", 64.4),
-}

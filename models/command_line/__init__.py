@@ -56,7 +56,7 @@ def main() -> None:
     logging.getLogger("kernels").setLevel(logging.INFO)
     try:
         app(prog_name="minidnn")
-    except (ValueError, TypeError, OSError, ImportError) as error:
+    except (ValueError, TypeError, OSError, ImportError, MemoryError) as error:
         print(f"minidnn: {_one_line(error)}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:

@@ -94,7 +94,10 @@ def predict(
     for path in weights:
         loaded = load_model(model, path, **arguments)
         prepare = _as_trained(usual, given) if loaded.trained_here else usual
-        found = [_probabilities(loaded.network, prepare, picture, ten_crop) for picture in pictures]
+        try:
+            found = [_probabilities(loaded.network, prepare, picture, ten_crop) for picture in pictures]
+        except ValueError as error:
+            raise ValueError(f"{model} does not take crops of {prepare.crop}: {error}") from None
         if total and found[0].shape != total[0].shape:
             raise ValueError(f"{path} has {found[0].size} classes, but {weights[0]} has {total[0].size}")
         if names is not None and len(names) != found[0].size:

@@ -40,7 +40,10 @@ def summary(
     designed_for = entry(model).input_shape
     shape = designed_for if input is None else _parse(input)
     network = create(model, **({} if shape[0] == designed_for[0] else {"in_channels": shape[0]}))
-    root = summarize(network, shape)
+    try:
+        root = summarize(network, shape)
+    except ValueError as error:
+        raise ValueError(f"{model} does not take images of {'x'.join(map(str, shape))}: {error}") from None
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = max(console.width, 140)

@@ -87,6 +87,7 @@ def test_usage_errors_have_status_2_and_no_traceback(arguments: tuple[str, ...])
             "minidnn: x.npz: No such file or directory",
         ),
         (ImportError("image files need Pillow"), 2, "minidnn: image files need Pillow"),
+        (MemoryError("Unable to allocate 112 GiB"), 2, "minidnn: Unable to allocate 112 GiB"),
         (KeyboardInterrupt(), 130, "minidnn: interrupted"),
     ],
 )

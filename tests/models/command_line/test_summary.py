@@ -46,6 +46,23 @@ def test_another_image() -> None:
     assert "published: " not in result.output
 
 
+def test_an_image_that_is_too_small_is_told() -> None:
+    error = run("summary", "lenet5", "--input", "1x28x28").exception
+    assert isinstance(error, ValueError)
+    assert str(error).startswith("lenet5 does not take images of 1x28x28: ")
+
+
+def test_accuracies_of_all_widths_and_resolutions_are_listed_as_published() -> None:
+    output = run("summary", "mobilenet_v1", "--depth", "1").output
+    (line,) = [line for line in output.splitlines() if line.startswith("published, not reproduced: ")]
+    for accuracy in (
+        "70.6 % (1.0 wide, 224x224)",
+        "50.6 % (0.25 wide, 224x224)",
+        "64.4 % (1.0 wide, 128x128)",
+    ):
+        assert accuracy in line
+
+
 def test_heads_are_told_apart() -> None:
     result = run("summary", "inceptionnet_with_heads", "--depth", "1")
     assert "10,334,030 parameters (5,983,802 without the heads that only training uses)" in result.output
