@@ -18,6 +18,26 @@ def test_names_are_sorted_and_public() -> None:
         assert registry.entry(name).summary.endswith((".", "maximum."))
 
 
+def test_every_classifier_takes_classes_and_channels() -> None:
+    for name in models.names():
+        assert {"num_classes", "in_channels"} <= set(registry.bound_arguments(name)), name
+
+
+# Whose papers have them.
+DROPOUT = re.compile(
+    "alexnet|zfnet|nin|vgg|deepface|googlenet(_bn)?$|inception_(v3|v4|resnet)|inceptionnet_with_heads|xception"
+    "|densenet|squeezenet|mobilenet|mixnet|efficientnet"
+)
+HEADS = {"googlenet", "googlenet_bn", "inception_v3", "inceptionnet_with_heads"}
+
+
+def test_dropout_and_heads_are_arguments_where_the_papers_have_them() -> None:
+    for name in models.names():
+        arguments = registry.bound_arguments(name)
+        assert ("dropout" in arguments) == bool(DROPOUT.match(name)), name
+        assert ("aux_logits" in arguments) == (name in HEADS), name
+
+
 def test_create_hands_its_arguments_on() -> None:
     assert models.create("lenet5", num_classes=7).output.out_features == 7
 
