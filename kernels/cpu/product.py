@@ -23,6 +23,9 @@ PART, BLOCKS = 128, 64
 # A single block of rows only waits for a B of so many bytes, which no cache holds. Short parts then let the
 # processor's prefetching follow every row of a panel.
 SHORT_PART, FAR_AWAY = 16, 32 * 2**20
+# All columns of a B of so few rows stay in a cache close by. Then C, which is most of the traffic, is written
+# one strip of rows after the other.
+FEW_ROWS = 16
 # Multiply-adds that are worth a second thread.
 SMALLEST_TASK = 1 << 16
 
@@ -52,22 +55,23 @@ def multiply(
         a_column: elements between A's columns.
         b: B.
         c: C.
-        shape: rows of A and C, the inner dimension (at least 1), columns of B and C, and a part's length.
+        shape: rows of A and C, the inner dimension (at least 1), columns of B and C, a part's length, and how
+            many blocks of rows are packed at once.
     """
-    rows, depth, columns = shape[0], shape[1], shape[2]
+    rows, depth, columns, at_once = shape[0], shape[1], shape[2], shape[4]
     width = columns_of_tile(b)
     blocks, panels = (rows + ROWS - 1) // ROWS, (columns + width - 1) // width
     parts = (depth + shape[3] - 1) // shape[3]
     down = tasks // across
     first_block, last_block = blocks * (task // across) // down, blocks * (task // across + 1) // down
     first_panel, last_panel = panels * (task % across) // across, panels * (task % across + 1) // across
-    packed = np.empty(BLOCKS * PART * ROWS, b.dtype)
+    packed = np.empty(at_once * PART * ROWS, b.dtype)
     copied = np.empty(PART * (width + vector_lanes(b)), b.dtype)
     spill = np.empty(NARROW * STRIP_ROWS, b.dtype)
     zeros = np.zeros(STRIP_ROWS, b.dtype)
     bound = b.dtype.type(np.inf)
-    for start in range(first_block, last_block, BLOCKS):
-        end = min(start + BLOCKS, last_block)
+    for start in range(first_block, last_block, at_once):
+        end = min(start + at_once, last_block)
         for part in range(parts):
             k, k_end = depth * part // parts, depth * (part + 1) // parts
             for block in range(start, end):
@@ -100,6 +104,7 @@ def product(a: Array, a_steps: tuple[int, int], b: Array, c: Array) -> None:
         c[...] = 0
         return
     part = SHORT_PART if rows <= ROWS and b.nbytes > FAR_AWAY else PART
+    at_once = STRIP_ROWS // ROWS if depth <= FEW_ROWS else BLOCKS
     tasks = tasks_for(c.size * depth, SMALLEST_TASK)
     blocks, panels = -(-rows // ROWS), -(-columns // tile_columns(c.dtype))
     ways = [across for across in range(1, tasks + 1) if tasks % across == 0]
@@ -111,5 +116,5 @@ def product(a: Array, a_steps: tuple[int, int], b: Array, c: Array) -> None:
         *a_steps,
         b.reshape(-1),
         c.reshape(-1),
-        np.array((rows, depth, columns, part)),
+        np.array((rows, depth, columns, part, at_once)),
     )

@@ -193,6 +193,25 @@ class VectorBuilder:
         builder.position_at_end(done)
         return list(new)
 
+    def loop_if_any(self, count: Any, initial: Sequence[Any], body: Any) -> list[Any]:
+        """Write a `loop` whose count may be 0: the initial values then stay."""
+        builder = self.builder
+        before = builder.block
+        some, after = builder.append_basic_block("some"), builder.append_basic_block("after")
+        builder.cbranch(builder.icmp_signed(">", count, INDEX(0)), some, after)
+        builder.position_at_end(some)
+        new = self.loop(count, initial, body)
+        end = builder.block
+        builder.branch(after)
+        builder.position_at_end(after)
+        results = []
+        for first, value in zip(initial, new, strict=True):
+            result = builder.phi(value.type)
+            result.add_incoming(first, before)
+            result.add_incoming(value, end)
+            results.append(result)
+        return results
+
 
 @intrinsic
 def vector_lanes(typing_context: Any, array: Any) -> Any:

@@ -2,11 +2,12 @@
 
 The weight (O, I) is read once and as it lies, for with few samples its way from memory is all that counts.
 
-- Up to SAMPLES samples: rows of the weight times samples, vector by vector along i.
+- Up to SAMPLES samples: rows of the weight times up to four samples, vector by vector along i.
 - More: y^T = W x^T in tiles of ROWS rows of the weight times vectors of samples. The tile broadcasts the
   weight's elements, so that only the samples are transposed.
 
-Both gradients are plain products: dX = dY W and dW = dY^T X, see `kernels/cpu/product.py`.
+Both gradients are plain products: dX = dY W and dW = dY^T X, see `kernels/cpu/product.py`. For a single
+sample dX is a sum of scaled rows of the weight, which are read as they come.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ from kernels.conv2d.cpu_patches import add_tile
 from kernels.cpu.compilation import contiguous, parallel, tasks_for
 from kernels.cpu.gemm import ROWS, VECTORS
 from kernels.cpu.product import product
-from kernels.cpu.simd import INDEX, VectorBuilder, lanes_of, vector_lanes
+from kernels.cpu.simd import INDEX, REGISTERS, VectorBuilder, lanes_of, vector_lanes
 from kernels.cpu.transposition import transpose_block
 from kernels.linear import linear_backward_input, linear_backward_weight, linear_forward
 from kernels.memory import empty
 from kernels.registry import implements
 
 TYPES = (np.dtype(np.float32), np.dtype(np.float64))
-# Up to so many samples are done by dot products, and so many at once.
+# Up to so many samples are done by dot products.
 SAMPLES = 8
 # Steps of a tile, whose piece of the transposed samples stays in the first-level cache.
 PART = 256
@@ -43,16 +44,16 @@ def _make_dots(rows: int, samples: int) -> Any:
     """Return the intrinsic for the dot products of `rows` rows with `samples` samples."""
 
     def dots(
-        typing_context: Any, length: Any, w: Any, w_at: Any, count: Any, x: Any, batch: Any, y: Any
+        typing_context: Any, length: Any, w: Any, w_at: Any, count: Any, x: Any, x_at: Any, batch: Any, y: Any
     ) -> Any:
-        """y[r samples + n] = sum_i w[w_at + r length + i] x[n length + i] for r < count and n < batch.
+        """y[r samples + n] = sum_i w[w_at + r length + i] x[x_at + n length + i] for r < count and n < batch.
 
         length, count and batch are at least 1; the other results have no meaning.
         """
 
         def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             kinds = signature.args
-            length, w, w_at, count, x, batch, y = arguments
+            length, w, w_at, count, x, x_at, batch, y = arguments
             simd = VectorBuilder(context, builder, kinds[1])
 
             def row(first: Any, i: int, there: Any) -> Any:
@@ -61,25 +62,31 @@ def _make_dots(rows: int, samples: int) -> Any:
                 real = builder.select(builder.icmp_signed("<", INDEX(i), there), INDEX(i), last)
                 return simd.after(first, builder.mul(real, length))
 
-            w_first, x_first = simd.address(kinds[1], w, w_at), simd.address(kinds[4], x, INDEX(0))
+            w_first, x_first = simd.address(kinds[1], w, w_at), simd.address(kinds[4], x, x_at)
             w_rows = [row(w_first, r, count) for r in range(rows)]
             x_rows = [row(x_first, n, batch) for n in range(samples)]
             zero = simd.constant(0.0)
 
-            def step(k: Any, sums: Sequence[Any]) -> list[Any]:
-                at = builder.mul(k, INDEX(simd.lanes))
-                left = builder.sub(length, at)
-                of_x = [simd.load_partial(simd.after(start, at), left, zero) for start in x_rows]
+            def add(sums: Sequence[Any], load: Any) -> list[Any]:
+                """Multiply the vectors that load(row) returns."""
+                of_x = [load(start) for start in x_rows]
                 new = []
                 for r in range(rows):
-                    of_w = simd.load_partial(simd.after(w_rows[r], at), left, zero)
+                    of_w = load(w_rows[r])
                     for n in range(samples):
                         new.append(simd.multiply_add(of_w, of_x[n], sums[r * samples + n]))
                 return new
 
-            steps = builder.sdiv(builder.add(length, INDEX(simd.lanes - 1)), INDEX(simd.lanes))
-            totals = simd.loop(steps, [zero] * (rows * samples), step)
-            target = simd.address(kinds[6], y, INDEX(0))
+            def step(k: Any, sums: Sequence[Any]) -> list[Any]:
+                at = builder.mul(k, INDEX(simd.lanes))
+                return add(sums, lambda start: simd.load(simd.after(start, at)))
+
+            steps = builder.sdiv(length, INDEX(simd.lanes))
+            totals = simd.loop_if_any(steps, [zero] * (rows * samples), step)
+            end = builder.mul(steps, INDEX(simd.lanes))
+            left = builder.sub(length, end)
+            totals = add(totals, lambda start: simd.load_partial(simd.after(start, end), left, zero))
+            target = simd.address(kinds[7], y, INDEX(0))
             for i, total in enumerate(totals):
                 distance = simd.lanes // 2
                 while distance:
@@ -91,16 +98,15 @@ def _make_dots(rows: int, samples: int) -> Any:
             return context.get_dummy_value()
 
         index = types.intp
-        return types.void(index, w, index, index, x, index, y), emit
+        return types.void(index, w, index, index, x, index, index, y), emit
 
     return intrinsic(dots)
 
 
-# Rows of the weight at once for one sample, for up to four and for up to eight.
-ROWS_OF_ONE, ROWS_OF_FOUR, ROWS_OF_EIGHT = 8, 4, 3
+# Rows of the weight at once for one sample, and for up to four.
+ROWS_OF_ONE, ROWS_OF_FOUR = (8, 6) if REGISTERS == 32 else (8, 2)
 _one_sample = _make_dots(ROWS_OF_ONE, 1)
 _four_samples = _make_dots(ROWS_OF_FOUR, 4)
-_eight_samples = _make_dots(ROWS_OF_EIGHT, 8)
 
 
 @parallel
@@ -109,21 +115,21 @@ def multiply_few(
 ) -> None:
     """y (N, O) for x (N, I), weight (O, I) and one bias per output, all flat; N is at most SAMPLES."""
     outputs = y.size // batch
-    samples = 1 if batch == 1 else 4 if batch <= 4 else SAMPLES
-    step = ROWS_OF_ONE if samples == 1 else ROWS_OF_FOUR if samples == 4 else ROWS_OF_EIGHT
-    sums = np.empty(ROWS_OF_ONE * SAMPLES, x.dtype)
+    samples = 1 if batch == 1 else 4
+    step = ROWS_OF_ONE if batch == 1 else ROWS_OF_FOUR
+    sums = np.empty(max(ROWS_OF_ONE, ROWS_OF_FOUR * 4), x.dtype)
     last = outputs * (task + 1) // tasks
     for o in range(outputs * task // tasks, last, step):
         count = min(step, last - o)
-        if samples == 1:
-            _one_sample(inputs, weight, o * inputs, count, x, batch, sums)
-        elif samples == 4:
-            _four_samples(inputs, weight, o * inputs, count, x, batch, sums)
-        else:
-            _eight_samples(inputs, weight, o * inputs, count, x, batch, sums)
-        for n in range(batch):
-            for r in range(count):
-                y[n * outputs + o + r] = sums[r * samples + n] + bias[o + r]
+        for first in range(0, batch, samples):
+            there = min(samples, batch - first)
+            if samples == 1:
+                _one_sample(inputs, weight, o * inputs, count, x, 0, 1, sums)
+            else:
+                _four_samples(inputs, weight, o * inputs, count, x, first * inputs, there, sums)
+            for n in range(there):
+                for r in range(count):
+                    y[(first + n) * outputs + o + r] = sums[r * samples + n] + bias[o + r]
 
 
 @parallel
@@ -190,6 +196,71 @@ def multiply_many(
                     )
 
 
+def _make_combination(rows: int) -> Any:
+    """Return the intrinsic for the sum of `rows` scaled rows."""
+
+    def combination(
+        typing_context: Any, width: Any, y: Any, y_at: Any, w: Any, w_at: Any, length: Any, scale: Any, k: Any
+    ) -> Any:
+        """y[y_at + i] += sum_r scale[k + r] w[w_at + r length + i] for i < width, one row after the other."""
+
+        def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            kinds = signature.args
+            width, y, y_at, w, w_at, length, scale, k = arguments
+            simd = VectorBuilder(context, builder, kinds[1])
+            first, target = simd.address(kinds[3], w, w_at), simd.address(kinds[1], y, y_at)
+            starts = [simd.after(first, builder.mul(INDEX(r), length)) for r in range(rows)]
+            scale_at = simd.address(kinds[6], scale, k)
+            scales = [simd.broadcast(builder.load(simd.after(scale_at, r))) for r in range(rows)]
+
+            def combined(load: Any) -> Any:
+                total = load(target)
+                for start, factor in zip(starts, scales, strict=True):
+                    total = simd.multiply_add(load(start), factor, total)
+                return total
+
+            def step(j: Any, _: Sequence[Any]) -> list[Any]:
+                at = builder.mul(j, INDEX(simd.lanes))
+                total = combined(lambda start: simd.load(simd.after(start, at)))
+                simd.store(total, simd.after(target, at))
+                return []
+
+            steps = builder.sdiv(width, INDEX(simd.lanes))
+            simd.loop_if_any(steps, [], step)
+            end = builder.mul(steps, INDEX(simd.lanes))
+            left = builder.sub(width, end)
+            zero = simd.constant(0.0)
+            total = combined(lambda start: simd.load_partial(simd.after(start, end), left, zero))
+            simd.store_partial(total, simd.after(target, end), left)
+            return context.get_dummy_value()
+
+        index = types.intp
+        return types.void(index, y, index, w, index, index, scale, index), emit
+
+    return intrinsic(combination)
+
+
+# Rows that are added up at once.
+COMBINED = 8
+_many_rows = _make_combination(COMBINED)
+_one_row = _make_combination(1)
+
+
+@parallel
+def combine_rows(task: int, tasks: int, scale: Any, weight: Any, y: Any) -> None:
+    """y (I) = sum_o scale[o] weight[o] for a flat weight (O, I); tasks share the columns."""
+    inputs, outputs = y.size, scale.size
+    lanes = vector_lanes(y)
+    vectors = (inputs + lanes - 1) // lanes
+    first, last = vectors * task // tasks * lanes, min(inputs, vectors * (task + 1) // tasks * lanes)
+    y[first:last] = 0
+    whole = outputs // COMBINED * COMBINED
+    for o in range(0, whole, COMBINED):
+        _many_rows(last - first, y, first, weight, o * inputs + first, inputs, scale, o)
+    for o in range(whole, outputs):
+        _one_row(last - first, y, first, weight, o * inputs + first, inputs, scale, o)
+
+
 def _fits(first: Array, second: Array, *_: Any) -> bool:
     return first.dtype in TYPES
 
@@ -221,6 +292,10 @@ def linear_forward_tiles(x: Array, weight: Array, bias: Array | None) -> Array:
 def linear_backward_input_tiles(grad_output: Array, weight: Array) -> Array:
     """dX = dY W."""
     grad_x = empty((grad_output.shape[0], weight.shape[1]), weight.dtype)
+    if len(grad_output) == 1:
+        values, filters = contiguous(grad_output).reshape(-1), contiguous(weight).reshape(-1)
+        combine_rows(tasks_for(weight.size, SMALLEST_TASK), values, filters, grad_x.reshape(-1))
+        return grad_x
     product(contiguous(grad_output), (weight.shape[0], 1), contiguous(weight), grad_x)
     return grad_x
 
