@@ -202,6 +202,12 @@ def _plan(shape: tuple[Any, ...], dtype: Any) -> tuple[int, tuple[int, ...], str
     return (_rounded_up(size) if size >= SMALLEST else 0), sizes, typestr
 
 
+def owns_memory(array: Array) -> bool:
+    """Whether all other arrays on its memory refer to this one: it owns it, or has it from the pool."""
+    base: Any = array.base  # NumPy's type stubs know of arrays only
+    return array.flags.owndata or isinstance(base, _Owner)
+
+
 def set_pool_limit(limit: int) -> None:
     """Set how many bytes the pool may have, lent and free together; 0 switches it off.
 

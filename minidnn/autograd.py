@@ -36,10 +36,14 @@ class VersionCounter:
 
     `rewritten` says that a recorded operation wrote into the memory, so that views taken before
     no longer know where their values came from.
+
+    `handed_out` says that somebody may hold the memory through `data`, `numpy()` or what else gives the array
+    away; what is written there moves no counter. Who finds that nobody does sets it to false.
     """
 
     value = 0
     rewritten = False
+    handed_out = True
 
 
 # Where a gradient is sent: a Function and the number of its output.

@@ -57,7 +57,7 @@ class Tensor(TensorMethods):
     @property
     def data(self) -> Array:
         """The array, sharing memory. Assigning another one of the same shape counts as an in-place change."""
-        return self._array
+        return self._hand_out()
 
     @data.setter
     def data(self, array: Any) -> None:
@@ -65,6 +65,7 @@ class Tensor(TensorMethods):
         if replacement.shape != self.shape:
             raise ValueError(f"data must have shape {self.shape}, got {replacement.shape}")
         self._array = replacement
+        self._counter.handed_out = True
         self.mark_changed()
 
     @property

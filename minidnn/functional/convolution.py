@@ -176,8 +176,8 @@ def conv2d(
     Source: LeCun et al., "Gradient-based learning applied to document recognition", Proc. IEEE 86 (1998).
     """
     x, weight = as_tensor(x), as_tensor(weight, name="weight")
-    check_rank("x", x.data, 3, 4)
-    check_rank("weight", weight.data, 4)
+    check_rank("x", x._array, 3, 4)
+    check_rank("weight", weight._array, 4)  # `data` would hand it out, to be looked over for changes
     if 0 in weight.shape:
         raise ValueError(f"weight must not be empty, got shape {weight.shape}")
     window = convolution_window(weight.shape[2:], stride, padding, dilation)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+
 from kernels import PreparedWeight
+from kernels.memory import owns_memory
 from kernels.registry import Selection, choose, selection
 from minidnn.autograd import VersionCounter
 from minidnn.tensor import Tensor
@@ -47,8 +52,28 @@ class _Kept:
             and self.contract is contract
             and self.settings == settings
             and self.selection == selection()
-            and (self.fingerprint is None or self.fingerprint == _fingerprint(weight))
+            and (self.fingerprint is None or self._sees_the_same_elements(weight))
         )
+
+    def _sees_the_same_elements(self, weight: Tensor) -> bool:
+        """Whether nobody has written into the weight's array past the version counter.
+
+        To compare fingerprints is to read the weight, a tenth of the time of some networks. It is spared
+        where nobody can have written: nobody else holds the array, nor was given it since that was last seen.
+        """
+        counter = weight._counter
+        if not counter.handed_out and self._is_only_holder(weight):
+            return True
+        counter.handed_out = False  # before the elements are read: whoever is given them meanwhile says so
+        same = self.fingerprint == _fingerprint(weight)
+        if not self._is_only_holder(weight):
+            counter.handed_out = True
+        return same
+
+    def _is_only_holder(self, weight: Tensor) -> bool:
+        """Whether only the tensor and its forms hold its memory: no other array, no view, no library."""
+        ours = sum([prepared.weight is weight._array for prepared in self.by_version.values()])
+        return owns_memory(weight._array) and _holders(weight) == _ONE_HOLDER + ours
 
 
 def prepared_weight(
@@ -59,7 +84,7 @@ def prepared_weight(
     In-place changes are noticed by the version counter that a tensor shares with its views: those of
     optimisers, of `load_state_dict`, of assignments and of in-place operations. Who writes into the array
     itself, through `data`, `detach().numpy()` or memory shared with another library, does not move it; so
-    the elements' fingerprint is compared too, one pass over the weight's memory.
+    where somebody could have, the elements' fingerprint is compared too, one pass over the weight's memory.
 
     Raises:
         ValueError, TypeError: as the contract.
@@ -84,10 +109,10 @@ def forget_prepared(weight: Tensor) -> None:
 def _prepared_for(kept: _Kept, weight: Tensor, input_shape: tuple[int, ...]) -> PreparedWeight:
     """The form for an input shape; most shapes share one."""
     if kept.by_version:
-        version = choose(kept.contract, weight.data, input_shape, *kept.settings).name
+        version = choose(kept.contract, weight._array, input_shape, *kept.settings).name
         if version in kept.by_version:
             return kept.by_version[version]
-    prepared = kept.contract(weight.data, input_shape, *kept.settings)
+    prepared = kept.contract(weight._array, input_shape, *kept.settings)
     if prepared.packed and kept.fingerprint is None:
         kept.fingerprint = _fingerprint(weight)
     return kept.by_version.setdefault(prepared.version, prepared)
@@ -98,4 +123,13 @@ def _fingerprint(weight: Tensor) -> int:
         fingerprint,  # heavy, and only needed where kernels of the cpu backend ran
     )
 
-    return fingerprint(weight.data)
+    return fingerprint(weight._array)
+
+
+def _holders(tensor: Any) -> int:
+    """How many references to a tensor's array there are, as Python counts from here."""
+    return sys.getrefcount(tensor._array)
+
+
+# Pythons differ in which temporary references they count.
+_ONE_HOLDER = _holders(SimpleNamespace(_array=np.empty(0)))

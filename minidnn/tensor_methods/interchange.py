@@ -24,9 +24,10 @@ class Interchange(TensorBase):
         A write through an alias cannot be noticed by `backward`, so it is not allowed where it would
         matter: use `detach().numpy()` for a writable alias at your own risk.
         """
+        array = self._hand_out()
         if not self._requires_grad:
-            return self._array
-        view = self._array.view()
+            return array
+        view = array.view()
         view.flags.writeable = False
         return view
 
@@ -36,7 +37,7 @@ class Interchange(TensorBase):
     def __dlpack__(self, **options: Any) -> Any:
         if self._requires_grad:
             raise ValueError("a tensor that requires grad cannot be exported by DLPack; use detach()")
-        return self._array.__dlpack__(**options)
+        return self._hand_out().__dlpack__(**options)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return self._array.__dlpack_device__()
@@ -53,7 +54,7 @@ class Interchange(TensorBase):
     def __reduce__(self) -> tuple[Any, ...]:
         if self._edge is not None:
             raise ValueError("only leaf tensors can be pickled; use detach()")
-        return _restore, (type(self), self._array, self._requires_grad)
+        return _restore, (type(self), self._hand_out(), self._requires_grad)
 
     def __repr__(self) -> str:
         return describe(self, "tensor")

@@ -29,7 +29,7 @@ def as_array(value: Any, name: str = "array") -> Array:
     if isinstance(value, np.ndarray):
         array = value
     elif isinstance(value, TensorBase):
-        array = value._array
+        array = value._hand_out()
     elif isinstance(value, np.generic) or hasattr(value, "__array__"):
         array = np.asarray(value)
     else:

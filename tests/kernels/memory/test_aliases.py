@@ -133,3 +133,13 @@ def test_a_cycle_is_collected_whole_before_its_memory_is_used(pool: memory.Pool)
     saved.clear()
     gc.collect()
     assert free_bytes(pool) == pool.size > 0
+
+
+@pytest.mark.parametrize("size", [10, memory.SMALLEST], ids=["small", "pooled"])
+def test_an_array_owns_its_memory_and_a_view_does_not(size: int) -> None:
+    array = memory.empty(size, np.float32)
+    assert memory.owns_memory(array)
+    for view in (array[1:], array.reshape(2, -1), array.view()):
+        assert not memory.owns_memory(view)
+        assert view.base is array
+    assert not memory.owns_memory(np.frombuffer(bytes(size), np.uint8))

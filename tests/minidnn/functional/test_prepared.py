@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -106,6 +107,25 @@ def two_elements_exchanged(layer: nn.Conv2d) -> None:
     array[0, 0, 0, 0], array[4, 2, 2, 2] = array[4, 2, 2, 2], array[0, 0, 0, 0]
 
 
+def through_another_tensor(layer: nn.Conv2d) -> None:
+    Tensor(layer.weight).data[1, 1] += 3
+
+
+def through_a_shallow_copy(layer: nn.Conv2d) -> None:
+    copy.copy(layer.weight).data[1, 1] += 3
+
+
+def through_dlpack(layer: nn.Conv2d) -> None:
+    np.from_dlpack(layer.weight.detach())[2] += 1
+
+
+def through_a_writable_view(layer: nn.Conv2d) -> None:
+    view = layer.weight.numpy()
+    view.flags.writeable = True
+    view[0, 1] -= 4
+
+
+@pytest.mark.parametrize("runs_before", [1, 3])
 @pytest.mark.parametrize(
     "change",
     [
@@ -119,15 +139,59 @@ def two_elements_exchanged(layer: nn.Conv2d) -> None:
         one_element_of_the_array,
         the_whole_array,
         two_elements_exchanged,
+        through_another_tensor,
+        through_a_shallow_copy,
+        through_dlpack,
+        through_a_writable_view,
     ],
 )
-def test_a_changed_weight_is_prepared_again(layer: nn.Conv2d, change: Callable[[nn.Conv2d], None]) -> None:
+def test_a_changed_weight_is_prepared_again(
+    layer: nn.Conv2d, change: Callable[[nn.Conv2d], None], runs_before: int
+) -> None:
+    """Also after runs that found the weight unchanged, and in nobody else's hands."""
     x = images(2, 3, 6, 7)
-    before = run(layer, x)
+    for _ in range(runs_before):
+        before = run(layer, x)
     change(layer)
     after = run(layer, x)
     assert not np.allclose(before, after)
     np.testing.assert_allclose(after, want(layer, x), rtol=1e-5, atol=1e-5)
+
+
+def test_changes_through_an_alias_are_seen_as_long_as_it_lives(layer: nn.Conv2d) -> None:
+    """The alias is old, it changes between runs, and after it has gone its last change is still seen."""
+    alias, x = layer.weight.detach().numpy()[1:, 0], images(2, 3, 6, 7)
+    for step in range(4):
+        for _ in range(2):
+            np.testing.assert_allclose(run(layer, x), want(layer, x), rtol=1e-5, atol=1e-5)
+        alias[step, 1] += 1
+    del alias
+    for _ in range(2):
+        np.testing.assert_allclose(run(layer, x), want(layer, x), rtol=1e-5, atol=1e-5)
+
+
+def test_memory_of_somebody_else_is_always_looked_at() -> None:
+    """The weight is a view; who holds its base does not show in the view's references."""
+    memory, x = Draw(1).normal(2, 5, 3, 3, 3), Draw(2).normal(1, 3, 6, 7)
+    weight = Tensor(memory[1])
+    for step in range(4):
+        got = functional.conv2d(x, weight, padding=1).data
+        with kernels.use(backend="reference"):
+            truth = conv2d_forward(x, memory[1], None, WINDOW, 1)
+        np.testing.assert_allclose(got, truth, rtol=1e-12, atol=1e-12)
+        memory[1, step] += 1
+
+
+@pytest.mark.parametrize("channels", [3, 64], ids=["NumPy's memory", "the pool's memory"])
+def test_a_weight_in_nobody_elses_hands_is_not_read_again(
+    monkeypatch: pytest.MonkeyPatch, channels: int
+) -> None:
+    layer, x = nn.Conv2d(channels, 64, 3, padding=1).double().float(), images(2, channels, 6, 7)
+    readings = []
+    monkeypatch.setattr(prepared, "_fingerprint", lambda weight: readings.append(weight.shape) or 1)
+    for _ in range(6):
+        run(layer, x)
+    assert len(readings) == 2  # when it was prepared, and once more: it could have been handed out until then
 
 
 def test_nothing_is_prepared_where_gradients_are_recorded(layer: nn.Conv2d, preparations: list[Any]) -> None:
