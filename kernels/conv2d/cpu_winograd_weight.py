@@ -187,7 +187,7 @@ def _transform_gradients(
             target += lanes
 
 
-@compiled
+@compiled(borrowing=True)
 def _multiply(plan: Plan, position: int, o: int, tiles: int, begin: bool, v: Any, d: Any, z: Any) -> None:
     """Z = D V + Z, or D V to begin, at one position for ROWS output channels from `o` of the slice on."""
     lanes = vector_lanes(v)
@@ -203,7 +203,7 @@ def _multiply(plan: Plan, position: int, o: int, tiles: int, begin: bool, v: Any
         )
 
 
-@compiled
+@compiled(borrowing=True)
 def _transform_sums(plan: Plan, output: int, o: int, z: Any, grad_weight: Any) -> None:
     """dw of one output channel, number `o` of the slice."""
     lanes = vector_lanes(z)
