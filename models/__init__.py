@@ -2,7 +2,8 @@
 
 import models
 
-models.names()                                  # every model's name
+models.names()                                  # every classifier's name
+models.names("detection")                       # every detector's
 model = models.create("lenet5", num_classes=10)
 model = models.lenet5(activation="relu", pooling="max")
 """
@@ -24,6 +25,9 @@ from models.efficientnet import (
     efficientnet_b6,
     efficientnet_b7,
 )
+from models.fast_rcnn import FastRCNN, fast_rcnn_vgg16
+from models.faster_rcnn import faster_rcnn_resnet50_fpn, faster_rcnn_vgg16
+from models.generalized_rcnn import GeneralizedRCNN, RCNNSettings
 from models.googlenet import (
     GoogLeNet,
     GoogLeNetOutputs,
@@ -44,6 +48,7 @@ from models.inception_v3 import InceptionOutputs, InceptionV3, inception_v3
 from models.inception_v4 import InceptionV4, inception_v4
 from models.inceptionnet import ThreeTowers, inceptionnet_three_towers, inceptionnet_with_heads
 from models.lenet import LeNet5, LeNet28, lenet5, lenet5_paper, lenet_d2l, lenet_dlib
+from models.mask_rcnn import mask_rcnn_resnet50_fpn
 from models.mixnet import MixNet, mixnet_l, mixnet_m, mixnet_s
 from models.mobilenet_v1 import MobileNetV1, mobilenet_v1
 from models.mobilenet_v2 import MobileNetV2, mobilenet_v2
@@ -102,6 +107,7 @@ from models.vgg import (
     vgg19_bn,
 )
 from models.xception import Xception, xception
+from models.yolo_v1 import YOLOv1, YOLOv1Classifier, yolo_v1, yolo_v1_classifier, yolo_v1_tiny
 from models.zfnet import ZFNet, zfnet
 
 __all__ = [
@@ -115,6 +121,8 @@ __all__ = [
     "DenseNet",
     "DlibInception",
     "EfficientNet",
+    "FastRCNN",
+    "GeneralizedRCNN",
     "GoogLeNet",
     "GoogLeNetOutputs",
     "InceptionNaive",
@@ -132,11 +140,14 @@ __all__ = [
     "MobileNetV3",
     "NiN",
     "PreResNet",
+    "RCNNSettings",
     "ResNet",
     "ShuffleNetV2",
     "SqueezeNet",
     "ThreeTowers",
     "Xception",
+    "YOLOv1",
+    "YOLOv1Classifier",
     "ZFNet",
     "alexnet",
     "alexnet_d2l",
@@ -159,6 +170,9 @@ __all__ = [
     "efficientnet_b5",
     "efficientnet_b6",
     "efficientnet_b7",
+    "fast_rcnn_vgg16",
+    "faster_rcnn_resnet50_fpn",
+    "faster_rcnn_vgg16",
     "googlenet",
     "googlenet_bn",
     "googlenet_d2l",
@@ -174,6 +188,7 @@ __all__ = [
     "lenet5_paper",
     "lenet_d2l",
     "lenet_dlib",
+    "mask_rcnn_resnet50_fpn",
     "mixnet_l",
     "mixnet_m",
     "mixnet_s",
@@ -224,5 +239,8 @@ __all__ = [
     "vgg19",
     "vgg19_bn",
     "xception",
+    "yolo_v1",
+    "yolo_v1_classifier",
+    "yolo_v1_tiny",
     "zfnet",
 ]

@@ -4,9 +4,10 @@
     model = models.efficientnet_b0(padding="tensorflow")
     model.load_state_dict(models.convert_state_dict("efficientnet_b0", state, "timm"))
 
-Where torchvision has the model our names are torchvision's, and its files need no conversion. `SOURCES` lists
-what is converted: the packages that the models were compared with (tests/reference/architectures), each with
-the function of the family's file that says how the names relate. `minidnn predict` recognises all of them.
+Where torchvision has the model our names are its own and its files need no conversion, except for those of
+detectors, which keep names that torchvision itself has given up since. `SOURCES` lists what is converted: the
+packages that the models were compared with (tests/reference/architectures), each with the function of the
+family's file that says how the names relate. `minidnn predict` recognises all of them.
 
 Keras keeps weights in HDF5 files, which `minidnn.load` does not read. Where Keras is, this writes a file of
 them that is read:
@@ -23,7 +24,16 @@ from typing import Any
 
 from kernels.array import Array
 from minidnn.tensor import as_tensor
-from models import efficientnet, inception_resnet, mixnet, mobilenet_v1, nin, preresnet, zfnet
+from models import (
+    efficientnet,
+    generalized_rcnn,
+    inception_resnet,
+    mixnet,
+    mobilenet_v1,
+    nin,
+    preresnet,
+    zfnet,
+)
 from models.registry import entry
 
 Entry = tuple[str, Array]
@@ -55,11 +65,15 @@ def _unchanged(name: str, array: Array) -> Entry:
 _TIMM_EFFICIENTNET = Source(_renamed(efficientnet.timm_key), undecided=("padding",))
 _PYTORCHCV_PRERESNET = Source(_renamed(preresnet.pytorchcv_key))
 _TIMM_MIXNET = Source(_renamed(mixnet.timm_key))
+# The published files of detectors have torchvision's names of 2019.
+_TORCHVISION_RCNN = Source(_renamed(generalized_rcnn.current_key))
 
 SOURCES: dict[str, dict[str, Source]] = {
     **{f"efficientnet_b{index}": {"timm": _TIMM_EFFICIENTNET} for index in range(8)},
     **{f"mixnet_{size}": {"timm": _TIMM_MIXNET} for size in "sml"},
     **{f"preresnet{depth}": {"pytorchcv": _PYTORCHCV_PRERESNET} for depth in (18, 50, 101, 152, 200)},
+    "faster_rcnn_resnet50_fpn": {"torchvision": _TORCHVISION_RCNN},
+    "mask_rcnn_resnet50_fpn": {"torchvision": _TORCHVISION_RCNN},
     "inception_resnet_v1": {"pytorchcv": Source(_renamed(inception_resnet.pytorchcv_key))},
     "inception_resnet_v2": {"timm": Source(_unchanged)},
     "inception_v4": {"timm": Source(_unchanged)},
@@ -81,7 +95,7 @@ def convert_state_dict(name: str, state: Mapping[str, Any], source: str) -> dict
     Args:
         name: our model, as `models.create` takes it.
         state: the package's arrays or Tensors by their names.
-        source: the package, "timm", "pytorchcv" or "Keras".
+        source: the package, "timm", "pytorchcv", "Keras", or for detectors "torchvision".
 
     Raises:
         ValueError: an unknown model, a package from which it is not converted, or a name that the package's

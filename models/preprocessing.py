@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from minidnn.data.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
-from models.registry import entry
+from models.registry import entry_of_kind
 
 # Networks for larger images than this are taken to be ImageNet's.
 LARGEST_SMALL_IMAGE = 64
@@ -46,10 +46,10 @@ def preprocessing(
     Models for small or grey images (CIFAR, digits) see the whole shorter side, with values in [0, 1].
 
     Raises:
-        ValueError: an unknown model, one that takes no images (neither 1 nor 3 channels), or arguments that
-            `Preprocessing` refuses.
+        ValueError: an unknown model, a detector, one that takes no images (neither 1 nor 3 channels), or
+            arguments that `Preprocessing` refuses.
     """
-    channels, size, _ = entry(name).input_shape
+    channels, size, _ = entry_of_kind(name, "classification").input_shape
     if channels not in (1, 3):
         raise ValueError(f"{name} takes {channels} channels, which no image has")
     small = size <= LARGEST_SMALL_IMAGE or channels == 1

@@ -10,6 +10,10 @@ from typing import Any, TypeVar
 
 from minidnn.nn import Module
 
+# What a model does: a classifier takes a batch (N, C, H, W) and gives one score per class; a detector takes a
+# list of images and gives what it finds in each.
+KINDS = ("classification", "detection")
+
 Builder = TypeVar("Builder", bound=Callable[..., Module])
 
 
@@ -21,11 +25,13 @@ class Entry:
         name: the builder's name, e.g. "lenet5".
         builder: the function that builds the model.
         input_shape: the shape (C, H, W) of the images it was designed for.
+        kind: one of `KINDS`.
     """
 
     name: str
     builder: Callable[..., Module]
     input_shape: tuple[int, int, int]
+    kind: str = "classification"
 
     @property
     def summary(self) -> str:
@@ -36,33 +42,48 @@ class Entry:
 _entries: dict[str, Entry] = {}
 
 
-def register(input_shape: tuple[int, int, int]) -> Callable[[Builder], Builder]:
+def register(input_shape: tuple[int, int, int], kind: str = "classification") -> Callable[[Builder], Builder]:
     """Announce the decorated builder under its own name.
 
     Args:
         input_shape: the shape (C, H, W) of the images the model was designed for.
+        kind: one of `KINDS`.
     """
 
     def announce(builder: Builder) -> Builder:
         name = builder.__name__
-        _entries[name] = Entry(name, builder, input_shape)
+        _entries[name] = Entry(name, builder, input_shape, kind)
         return builder
 
     return announce
 
 
-def names() -> tuple[str, ...]:
-    """Return the names of all models, sorted."""
-    return tuple(sorted(_entries))
+def names(kind: str = "classification") -> tuple[str, ...]:
+    """Return the names of all models of a kind, sorted (ValueError for an unknown kind).
+
+    Args:
+        kind: "classification" or "detection".
+    """
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
+    return tuple(sorted(name for name, entry in _entries.items() if entry.kind == kind))
 
 
 def entry(name: str) -> Entry:
     """Return what is known about a model (ValueError with near matches for an unknown name)."""
     if name not in _entries:
         near = difflib.get_close_matches(str(name), _entries, n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(names())}"
+        hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(sorted(_entries))}"
         raise ValueError(f"unknown model {name!r}; {hint}")
     return _entries[name]
+
+
+def entry_of_kind(name: str, kind: str) -> Entry:
+    """Return what is known about a model of a kind (ValueError for an unknown model, or another kind's)."""
+    found = entry(name)
+    if found.kind != kind:
+        raise ValueError(f"{name} is a model for {found.kind}, not for {kind}")
+    return found
 
 
 def bound_arguments(name: str, **arguments: Any) -> dict[str, Any]:
@@ -85,7 +106,7 @@ def create(name: str, **arguments: Any) -> Module:
     """Build a model by its name: create("lenet5", num_classes=10).
 
     Args:
-        name: one of `names()`.
+        name: one of `names()` or `names("detection")`.
         arguments: handed to the builder.
 
     Raises:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from kernels.array import Array
@@ -117,19 +118,25 @@ def _in_our_names(
 
 
 def _count_classes(network: Module, weights: Mapping[str, Tensor | Array], classes: int | None) -> int | None:
-    """The number of classes of `weights` if it is another one than the network's and the only difference."""
+    """The number of classes of `weights` if it is another one than the network's and the only difference.
+
+    The first axis of what differs has one place for each class, or several (a box's four codes).
+    """
+    if classes is None:
+        return None
     shapes = {
         key: (value.shape, weights[key].shape)
         for key, value in network.state_dict().items()
         if key in weights
     }
     differing = [(ours, theirs) for ours, theirs in shapes.values() if ours != theirs]
-    counts = {theirs[:1] for _, theirs in differing}
-    same_but_first = all(ours[:1] == (classes,) and ours[1:] == theirs[1:] for ours, theirs in differing)
-    if len(counts) != 1 or not same_but_first:
+    if not all(ours and theirs and ours[1:] == theirs[1:] for ours, theirs in differing):
         return None
-    ((count,),) = counts
-    return count if 0 < count <= MOST_CLASSES else None
+    counts = {Fraction(theirs[0] * classes, ours[0]) for ours, theirs in differing}
+    if len(counts) != 1 or any(ours[0] % classes for ours, _ in differing):
+        return None
+    count = counts.pop()
+    return int(count) if count.denominator == 1 and 0 < count <= MOST_CLASSES else None
 
 
 def _fill(

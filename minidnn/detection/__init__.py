@@ -17,6 +17,8 @@ from minidnn.detection.boxes import (
     remove_small_boxes,
 )
 from minidnn.detection.feature_pyramid import FeaturePyramidNetwork, LastLevelMaxPool
+from minidnn.detection.frozen_batch_norm import FrozenBatchNorm2d, freeze_batch_norms
+from minidnn.detection.image_transform import GeneralizedRCNNTransform
 from minidnn.detection.losses import fastrcnn_loss, maskrcnn_loss, rpn_loss
 from minidnn.detection.masks import paste_masks_in_image
 from minidnn.detection.matching import BalancedPositiveNegativeSampler, Matcher
@@ -29,6 +31,7 @@ from minidnn.detection.roi_heads import (
     RoIHeads,
     TwoMLPHead,
 )
+from minidnn.detection.single_level_roi import SingleLevelRoIPool
 
 __all__ = [
     "AnchorGenerator",
@@ -36,6 +39,8 @@ __all__ = [
     "BoxCoder",
     "FastRCNNPredictor",
     "FeaturePyramidNetwork",
+    "FrozenBatchNorm2d",
+    "GeneralizedRCNNTransform",
     "ImageList",
     "LastLevelMaxPool",
     "MaskRCNNHeads",
@@ -45,6 +50,7 @@ __all__ = [
     "RPNHead",
     "RegionProposalNetwork",
     "RoIHeads",
+    "SingleLevelRoIPool",
     "TwoMLPHead",
     "batched_nms",
     "box_area",
@@ -53,6 +59,7 @@ __all__ = [
     "clip_boxes_to_image",
     "coco_average_precision",
     "fastrcnn_loss",
+    "freeze_batch_norms",
     "generalized_box_iou",
     "maskrcnn_loss",
     "multi_scale_roi_align",

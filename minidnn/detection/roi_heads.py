@@ -31,20 +31,25 @@ class TwoMLPHead(nn.Module):
     Args:
         in_channels: C OH OW.
         representation_size: outputs of both layers.
+        dropout: probability that an output of either layer is dropped in training.
 
     Shapes: (K, C, OH, OW) -> (K, representation_size).
 
-    Source: Lin et al., "Feature pyramid networks for object detection", 2017, section 4.2.
+    Source: Lin et al., "Feature pyramid networks for object detection", 2017, section 4.2; with dropout
+    VGG-16's layers of these names, Girshick, "Fast R-CNN", 2015, section 2.2.
     """
 
-    def __init__(self, in_channels: int, representation_size: int) -> None:
+    def __init__(self, in_channels: int, representation_size: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.fc6 = nn.Linear(in_channels, representation_size)
         self.fc7 = nn.Linear(representation_size, representation_size)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the regions' features."""
-        return relu(self.fc7(relu(self.fc6(x.flatten(1)))))
+        hidden = self.dropout(relu(self.fc6(x.flatten(1))))
+        features: Tensor = self.dropout(relu(self.fc7(hidden)))
+        return features
 
 
 class FastRCNNPredictor(nn.Module):

@@ -85,9 +85,9 @@ def train(
 def _open(model: str, path: Path | None) -> Splits:
     """The data at `path`, or the built-in digits, in the shape that the model was designed for."""
     from minidnn import data
-    from models.registry import entry
+    from models.registry import entry_of_kind
 
-    channels, size, _ = entry(model).input_shape
+    channels, size, _ = entry_of_kind(model, "classification").input_shape
     if path is not None:
         return data.open_dataset(path, size=size, channels=channels)
     fit = None if (channels, size) == (1, 32) else data.FitImage(size, channels)

@@ -12,8 +12,11 @@ from models import registry
 
 def test_names_are_sorted_and_public() -> None:
     assert "lenet5" in models.names()
-    assert list(models.names()) == sorted(models.names())
-    for name in models.names():
+    assert "mask_rcnn_resnet50_fpn" in models.names("detection")
+    assert not set(models.names()) & set(models.names("detection"))
+    for kind in registry.KINDS:
+        assert list(models.names(kind)) == sorted(models.names(kind))
+    for name in (*models.names(), *models.names("detection")):
         assert getattr(models, name) is registry.entry(name).builder
         assert registry.entry(name).summary.endswith((".", "maximum."))
 
@@ -36,6 +39,14 @@ def test_dropout_and_heads_are_arguments_where_the_papers_have_them() -> None:
         arguments = registry.bound_arguments(name)
         assert ("dropout" in arguments) == bool(DROPOUT.match(name)), name
         assert ("aux_logits" in arguments) == (name in HEADS), name
+
+
+def test_a_model_is_of_one_kind() -> None:
+    assert registry.entry_of_kind("yolo_v1", "detection").input_shape == (3, 448, 448)
+    with pytest.raises(ValueError, match="yolo_v1 is a model for detection, not for classification"):
+        registry.entry_of_kind("yolo_v1", "classification")
+    with pytest.raises(ValueError, match="kind must be one of classification, detection, got 'other'"):
+        models.names("other")
 
 
 def test_create_hands_its_arguments_on() -> None:

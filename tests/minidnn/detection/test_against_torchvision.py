@@ -14,11 +14,18 @@ from minidnn.detection.matching import BalancedPositiveNegativeSampler, Matcher
 from minidnn.detection.multi_scale_roi import pyramid_levels
 from tests.kernels.regions import operators
 from tests.kernels.sample import Draw
+from tests.minidnn.detection.in_torch import (
+    WITHIN,
+    compare_gradients,
+    draw_alike,
+    keep_labels_double,
+    load_from,
+    to_torch,
+)
 from tests.minidnn.detection.scenes import random_boxes, random_targets
 
 pytestmark = pytest.mark.reference
 torch = pytest.importorskip("torch")
-WITHIN = {"rtol": 1e-9, "atol": 1e-9}
 
 
 @pytest.fixture(scope="module")
@@ -33,40 +40,12 @@ def torchvision_detection(ops: Any) -> Any:
     return room
 
 
-def draw_alike(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From here on torch.randperm draws what our sampler draws: both from the seed 11, in the same order."""
-    minidnn.manual_seed(11)
-    draws = np.random.Generator(np.random.Philox())
-    draws.bit_generator.state = minidnn.random.generator().bit_generator.state
-    monkeypatch.setattr(torch, "randperm", lambda n, **_: torch.from_numpy(draws.permutation(n)))
-
-
-def to_torch(value: Any) -> Any:
-    """Arrays and Tensors in a nest of lists and dictionaries as torch tensors."""
-    if isinstance(value, dict):
-        return {name: to_torch(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_torch(item) for item in value]
-    return torch.from_numpy(np.array(value))
-
-
-def load_from(ours: Any, theirs: Any) -> None:
-    """Give our module the weights of torch's: all keys must be equal."""
-    ours.double().load_state_dict({name: value.numpy() for name, value in theirs.state_dict().items()})
-
-
 def fill(module: Any, seed: int = 0) -> Any:
     """A torch module in float64 whose parameters are large enough for outputs to differ."""
     torch.manual_seed(seed)
     for parameter in module.double().parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     return module
-
-
-def compare_gradients(ours: Any, theirs: Any) -> None:
-    want = dict(theirs.named_parameters())
-    for name, parameter in ours.named_parameters():
-        np.testing.assert_allclose(parameter.grad.numpy(), want[name].grad.numpy(), err_msg=name, **WITHIN)
 
 
 def test_boxes(ops: Any) -> None:
@@ -181,14 +160,7 @@ def proposal_networks(room: Any) -> tuple[Any, Any]:
         detection.AnchorGenerator(*anchors), detection.RPNHead(4, 3), *options
     )
     load_from(ours, theirs)
-    with_float32_labels = theirs.assign_targets_to_anchors
-
-    def assign(*arguments: Any) -> Any:
-        """Torchvision's labels are float32 and would make the loss so, whatever the logits are."""
-        labels, boxes = with_float32_labels(*arguments)
-        return [image.double() for image in labels], boxes
-
-    theirs.assign_targets_to_anchors = assign
+    keep_labels_double(theirs)
     return ours, theirs
 
 
