@@ -3,9 +3,10 @@
 The machine's speed drifts, so contenders are compared within a round, never across runs: a ratio is the
 median over rounds of their times in the same round. Thread pools of different libraries do not know of each
 other, and their threads spin for a while after a call; the untimed calls let the contender's own pool take
-the cores back. That is enough where spinning ends within milliseconds, as OpenMP's does (ours and PyTorch's);
-a pool that spins longer has to be told not to (`network_benchmark.SHORT_SPIN`), or it slows down whoever
-comes after it. Calls shorter than a burst are timed many at once. A contender's first call is taken apart: it
+the cores back. That is enough between pools of OpenMP's, ours and PyTorch's. Where another kind takes part,
+everybody rests before each turn, until the threads of the turn before have stopped; and a pool that spins for
+longer than a rest has to be told not to (`network_benchmark.SHORT_SPIN`), or it slows down whoever comes
+after it. Calls shorter than a burst are timed many at once. A contender's first call is taken apart: it
 compiles.
 """
 
@@ -39,11 +40,15 @@ class Contender:
 
 @dataclass(frozen=True)
 class Effort:
-    """How long to measure: seconds for all rounds together, within these numbers of rounds."""
+    """How long to measure: seconds for all rounds together, within these numbers of rounds.
+
+    `rest`: for how many seconds everybody sleeps before each turn; they do not count.
+    """
 
     seconds: float
     fewest: int
     most: int
+    rest: float = 0.0
 
 
 FULL = Effort(seconds=0.6, fewest=5, most=25)
@@ -100,6 +105,7 @@ def interleave(
         for i in range(rounds):
             for j, contender in enumerate(contenders):
                 if not slow[j]:
+                    time.sleep(effort.rest)
                     seconds[i, j] = _timed(contender.run, calls[j], clock)
     finally:
         if collecting:

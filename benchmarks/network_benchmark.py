@@ -9,7 +9,7 @@ import importlib.util
 import io
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,8 @@ from models.registry import entry
 FUSED, ONNX = "minidnn fused", "onnxruntime"
 # Of the largest logit; the tests hold every architecture's float32 logits to it.
 BOUND = 1e-4
+# So long OpenMP's threads spin at most; ONNX Runtime, in turn after PyTorch, else took twice its time.
+REST_SECONDS = 6e-3
 # Left alone, ONNX Runtime's threads spin for tens of milliseconds after a run, and whoever is next shares the
 # cores with them: networks of many small kernels took twice their time. A millisecond still spans the
 # gaps within a run and between two runs, so it costs ONNX Runtime itself nothing.
@@ -50,7 +52,8 @@ def measure(network: str, batch: int, peak: Peak, effort: Effort) -> Row:
     runs = _contenders(pair, images, peak.threads)
     with minidnn.no_grad(), without_graph():
         before = _errors(runs, truth, "before")
-        timings = interleave([Contender(name, run) for name, (run, _) in runs.items()], effort)
+        contenders = [Contender(name, run) for name, (run, _) in runs.items()]
+        timings = interleave(contenders, replace(effort, rest=REST_SECONDS))
         after = _errors(runs, truth, "after")
         peaks = {name: memory.peak_bytes(run) for name, (run, _) in runs.items()}
     direct, least = operations(network, batch)

@@ -89,6 +89,14 @@ def test_short_calls_are_timed_in_bursts() -> None:
     assert WARM_UP_SECONDS / call - 3 <= warm_up <= WARM_UP_SECONDS / call + 6
 
 
+def test_everybody_rests_before_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr("benchmarks.measuring.time.sleep", lambda seconds: clock.calls.append(f"{seconds} s"))
+    pair = [clock.contender("a", [0.1]), clock.contender("b", [0.1])]
+    interleave(pair, Effort(0.0, 2, 2, rest=0.25), clock)
+    assert clock.calls[-12:] == ["0.25 s", "a", "a", "0.25 s", "b", "b"] * 2
+
+
 def test_a_contender_hopelessly_behind_is_called_only_in_the_warm_up() -> None:
     clock = Clock()
     pair = [clock.contender("a", [0.01]), clock.contender("loops", [3.0])]
