@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, TypeAlias
 
 from kernels.array import check_flag, check_integer, shown
@@ -66,9 +66,8 @@ class Window:
     dilation: Pair = (1, 1)
     ceil_mode: bool = False
 
-    @classmethod
+    @staticmethod
     def of(
-        cls,
         kernel: Any,
         stride: Any = 1,
         padding: Any = 0,
@@ -81,7 +80,7 @@ class Window:
             TypeError: a size is not an integer.
             ValueError: a kernel, stride or dilation below 1, or a negative padding.
         """
-        return cls(
+        return _known(
             pair("kernel_size", kernel, minimum=1),
             pair("stride", stride, minimum=1),
             _padding_pairs(padding),
@@ -139,6 +138,12 @@ class Window:
                 f"the transposed convolution's output would have size {(height, width)}; it needs >= 1"
             )
         return height, width
+
+
+@lru_cache(maxsize=1024)
+def _known(kernel: Pair, stride: Pair, padding: tuple[Pair, Pair], dilation: Pair, ceil_mode: bool) -> Window:
+    """The one window of these numbers: layers ask for theirs at every run, and compare it with others."""
+    return Window(kernel, stride, padding, dilation, ceil_mode)
 
 
 def _padding_pairs(padding: Any) -> tuple[Pair, Pair]:
