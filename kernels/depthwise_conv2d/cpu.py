@@ -24,6 +24,16 @@ from kernels.depthwise_conv2d import (
     depthwise_conv2d_forward,
     depthwise_conv2d_forward_activated,
 )
+from kernels.depthwise_conv2d.cpu_flat import (
+    backward_fits,
+    convolve_flat,
+    convolve_flat_back,
+    correlate_flat,
+    forward_fits,
+    pays,
+    weight_fits,
+)
+from kernels.depthwise_conv2d.cpu_lanes import TAPS, add_lanes
 from kernels.memory import empty
 from kernels.registry import implements
 from kernels.window import Window
@@ -152,9 +162,6 @@ def _convolve_bands(
 
 # ---- the gradients of weight and bias
 
-# Taps whose sums are kept in registers together.
-TAPS = 9
-
 
 @implements(
     depthwise_conv2d_backward_weight,
@@ -192,7 +199,7 @@ def _correlate(
         sums[:] = 0
         for n in range(batch):
             _correlate_plane(numbers, n * channels + c, grad_output, x, source, sums)
-        _add_lanes(sums, layout.targets, layout.tap_count, grad_weight, c * layout.targets * layout.tap_count)
+        add_lanes(sums, layout.targets, layout.tap_count, grad_weight, c * layout.targets * layout.tap_count)
 
 
 @compiled(borrowing=True)
@@ -220,18 +227,6 @@ def _correlate_plane(numbers: Any, group: int, grad_output: Any, x: Any, source:
                     layout.offsets + k,
                     min(TAPS, layout.tap_count - k),
                 )
-
-
-@compiled(borrowing=True)
-def _add_lanes(sums: Any, targets: int, count: int, grad_weight: Any, at: int) -> None:
-    """Write the sums over the lanes."""
-    lanes = vector_lanes(sums)
-    for m in range(targets):
-        for k in range(count):
-            total = sums.dtype.type(0)
-            for lane in range(lanes):
-                total += sums[(m * (count + TAPS) + k) * lanes + lane]
-            grad_weight[at + m * count + k] = total
 
 
 @intrinsic
@@ -313,3 +308,15 @@ implements(
     fits=_floating,
     backend="cpu",
 )(conv2d_backward_bias_planes)
+
+# ---- planes that keep their size
+
+FLAT = "planes read where they lie, what is beyond a row's ends masked"
+for _contract in (depthwise_conv2d_forward, depthwise_conv2d_forward_activated):
+    implements(_contract, "flat", FLAT, backend="cpu", fits=forward_fits, pays=pays)(convolve_flat)
+implements(depthwise_conv2d_backward_input, "flat", FLAT, backend="cpu", fits=backward_fits, pays=pays)(
+    convolve_flat_back
+)
+implements(depthwise_conv2d_backward_weight, "flat", FLAT, backend="cpu", fits=weight_fits, pays=pays)(
+    correlate_flat
+)

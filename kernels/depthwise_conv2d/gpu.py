@@ -183,7 +183,7 @@ def _forward(x: Any, weight: Any, bias: Any, window: Window, activation: str | N
     batch, channels = x.shape[:2]
     y = empty_beside(x, (batch, weight.shape[0], *size), x.dtype)
     arguments = (
-        *(x, weight, None if bias is None else contiguous(bias), y),
+        *(x, weight, contiguous(bias), y),
         *map(np.int64, (batch, channels, weight.shape[0] // channels)),
         *window_arguments(window, x.shape[2:], size),
         *tiles.arguments(),

@@ -89,6 +89,7 @@ SAMPLES = [
     *samples("several-bands-stride-2", 1, 1, 2, (75, 150), Window.of((5, 3), 2, ((2, 1), (1, 2)))),
     *samples("stride-3-dilated", 1, 2, 1, (23, 37), Window.of((3, 4), (3, 2), 2, (2, 3))),
     *samples("seven-by-seven", 2, 2, 1, (7, 7), Window.of(7, 1, 3)),
+    *samples("same-size", 2, 3, 1, (9, 11), Window.of((4, 3), 1, ((1, 2), (2, 2)), (1, 2))),
     *samples("wider-than-the-plane", 1, 2, 1, (2, 3), Window.of(5, 1, 4)),
     *samples("empty-batch", 0, 3, 2, (4, 5), Window.of(3, 1, 1)),
 ]
