@@ -16,12 +16,12 @@
 
 // The body runs for every bin (i, j) that holds element (h, w): i L / B < h + 1 and h < (i + 1) L / B bound its place
 // from both sides, which is what BEGIN and END say with elements and bins exchanged.
+// There are few of them, so nothing is unrolled.
 #define FOR_EACH_BIN_OF(h, w, i, j)                                                              \
-    for (long long i = BEGIN(h, OH, H); i < END(h, OH, H); ++i)                                  \
-        for (long long j = BEGIN(w, OW, W); j < END(w, OW, W); ++j)
+    _Pragma("unroll 1") for (long long i = BEGIN(h, OH, H); i < END(h, OH, H); ++i)              \
+        _Pragma("unroll 1") for (long long j = BEGIN(w, OW, W); j < END(w, OW, W); ++j)
 
-#define BIN_SIZE(i, j) \
-    (REAL)((END(i, H, OH) - BEGIN(i, H, OH)) * (END(j, W, OW) - BEGIN(j, W, OW)))
+#define BIN_SIZE(i, j) (REAL)((END(i, H, OH) - BEGIN(i, H, OH)) * (END(j, W, OW) - BEGIN(j, W, OW)))
 
 extern "C" __global__ void adaptive_average_pool2d_forward(const REAL* xs, REAL* ys, long long count, PLANES) {
     FOR_EACH(place, count) {

@@ -5,6 +5,9 @@
 #include "softmax.cuh"
 #include "loss.cuh"
 
+#define THREADS 256
+#define BLOCKS 4  // that many shall fit onto a multiprocessor, which bounds the registers
+
 #define WEIGHT(c) (weights ? (double)weights[c] : 1.0)
 
 // log p[c] of the line at x
@@ -16,7 +19,8 @@
 #define LOG_P(x, c) (((double)(x)[(c) * inner] - (double)largest) - logarithm)
 
 // l = -(1 - e) w[label] log p[label] - e / C sum of w log p
-extern "C" __global__ void label_losses(const REAL* xs, LABELS, double* losses, LINES, double smoothing) {
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)
+label_losses(const REAL* xs, LABELS, double* losses, LINES, double smoothing) {
     FOR_EACH_LINE(sample) {
         const long long label = labels[sample];
         const double weight = sample_weight(label, weights, length, ignore_index);
@@ -56,8 +60,8 @@ extern "C" __global__ void soft_losses(const REAL* xs, const REAL* targets, cons
     (WEIGHT(c) * ((1 - smoothing) * (targets ? (double)targets[first + (c) * inner] : c == label) + smoothing / length))
 
 // dx = g (p sum of w q - w q)
-extern "C" __global__ void gradients(UPSTREAM, const REAL* xs, const REAL* targets, LABELS, REAL* dxs, LINES,
-                                     double smoothing) {
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)
+gradients(UPSTREAM, const REAL* xs, const REAL* targets, LABELS, REAL* dxs, LINES, double smoothing) {
     FOR_EACH_LINE(sample) {
         const long long first = FIRST_OF_LINE(sample), label = targets ? -1 : labels[sample];
         const REAL* x = xs + first;

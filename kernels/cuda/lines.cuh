@@ -12,8 +12,9 @@
                    step_ = (long long)gridDim.x * blockDim.x / LANES;                            \
          line < lines; line += step_)
 
-// The body runs for this thread's share of 0 .. length - 1.
-#define FOR_EACH_OF_LINE(k) for (long long k = threadIdx.x % LANES; k < length; k += LANES)
+// The body runs for this thread's share of 0 .. length - 1. More than two at a time would take too many registers.
+#define FOR_EACH_OF_LINE(k) \
+    _Pragma("unroll 2") for (long long k = threadIdx.x % LANES; k < length; k += LANES)
 
 // All threads of a line get the same bits: they add the same pairs.
 template <class T>

@@ -33,6 +33,8 @@ ARCHITECTURES = ("sm_80", "sm_90")
 MOST_REGISTERS = 64
 # Kernels that may have more: those that walk over a whole convolution with 64-bit indices on four axes.
 MORE_REGISTERS = dict.fromkeys(("direct_forward", "direct_backward_input", "direct_backward_weight"), 80)
+# And the matrix product, whose threads hold 16 elements each: two blocks per multiprocessor.
+MORE_REGISTERS["product"] = 128
 SEED = 5
 
 
