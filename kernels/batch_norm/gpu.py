@@ -55,10 +55,6 @@ class Sizes(NamedTuple):
         return [np.int64(number) for number in self]
 
 
-def _given(array: Any) -> Any:
-    return None if array is None else contiguous(array)
-
-
 def _of_parts(kernel: str, arrays: tuple[Any, ...], sizes: Sizes, found_per_part: int) -> Any:
     """Run a kernel with a block per part of a channel; return what the blocks found."""
     blocks = sizes.channels * sizes.parts
@@ -78,7 +74,7 @@ def _normalized(
     x: Any, mean: Any, inverse_std: Any, weight: Any, bias: Any, activation: str | None = None
 ) -> Any:
     y = empty_beside(x, x.shape, x.dtype)
-    arrays = (x, mean, inverse_std, _given(weight), _given(bias), y)
+    arrays = (x, mean, inverse_std, contiguous(weight), contiguous(bias), y)
     numbers = map(np.int64, (y.size, *Sizes.of(x.shape)[:2]))
     _each("normalize", y.size, arrays, *numbers, activation_number(activation))
     return y
@@ -135,7 +131,7 @@ def batch_norm_backward_training_parts(
     grad_weight, grad_bias = _parameter_gradients(grad_output, x, mean, inverse_std)
     grad_x: Any = empty_beside(x, x.shape, x.dtype)
     sizes = Sizes.of(x.shape)
-    arrays = (grad_output, x, mean, inverse_std, _given(weight), grad_weight, grad_bias, grad_x)
+    arrays = (grad_output, x, mean, inverse_std, contiguous(weight), grad_weight, grad_bias, grad_x)
     numbers = map(np.int64, (x.size, *sizes[:2]))
     _each("gradient_training", x.size, arrays, *numbers, x.dtype.type(sizes.values))
     return grad_x, grad_weight, grad_bias
@@ -176,6 +172,6 @@ def batch_norm_backward_inference_parts(
     inverse_std = _inverse_deviations(running_var, eps)
     grad_weight, grad_bias = _parameter_gradients(grad_output, x, running_mean, inverse_std)
     grad_x: Any = empty_beside(x, x.shape, x.dtype)
-    arrays = (grad_output, inverse_std, _given(weight), grad_x)
+    arrays = (grad_output, inverse_std, contiguous(weight), grad_x)
     _each("gradient_inference", x.size, arrays, *map(np.int64, (x.size, *Sizes.of(x.shape)[:2])))
     return grad_x, grad_weight, grad_bias

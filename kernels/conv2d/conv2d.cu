@@ -6,6 +6,7 @@
 //
 // Every result is summed by one thread in a fixed order: there are no atomics.
 #include "common.cuh"
+#include "block.cuh"
 #include "window.cuh"
 
 // Channels of the input and of the output, all groups together.
@@ -65,22 +66,16 @@ extern "C" __global__ void direct_backward_weight(const REAL* dys, const REAL* x
     }
 }
 
-// db[o] = sum over n, i, j of dy[n, o, i, j]: a block per channel, whose threads combine their parts in pairs
-#define THREADS 256
+// db[o] = sum over n, i, j of dy[n, o, i, j]: a block per channel, whose threads combine their parts
 extern "C" __global__ void __launch_bounds__(THREADS)
 backward_bias(const REAL* dys, REAL* dbias, long long batch, long long out_channels, long long positions) {
-    __shared__ REAL partial[THREADS];
+    __shared__ REAL partial[THREADS / 32];
     const long long o = blockIdx.x;
     REAL sum = 0;
     for (long long k = threadIdx.x; k < batch * positions; k += THREADS)
         sum += dys[(k / positions * out_channels + o) * positions + k % positions];
-    partial[threadIdx.x] = sum;
-    __syncthreads();
-    for (int half = THREADS / 2; half > 0; half /= 2) {
-        if (threadIdx.x < half) partial[threadIdx.x] += partial[threadIdx.x + half];
-        __syncthreads();
-    }
-    if (threadIdx.x == 0) dbias[o] = partial[0];
+    sum = block_sum(sum, partial);
+    if (threadIdx.x == 0) dbias[o] = sum;
 }
 
 // columns[n, channel, p, q, i, j] = x[n, channel, h, w], 0 in the padding

@@ -33,10 +33,6 @@ def _launch(kernel: str, lanes: int, x: Any, arrays: tuple[Any, ...], label_smoo
         launch_lines(SOURCE, kernel, lanes, arrays, sizes, macros, np.float64(label_smoothing))
 
 
-def _given(array: Any) -> Any:
-    return None if array is None else contiguous(array)
-
-
 def _divisor_of_samples(x: Any, reduction: str) -> Divisor:
     """Their number for "mean", else 1."""
     return Divisor(number=float(np.prod(label_shape(x)))) if reduction == "mean" else Divisor()
@@ -82,7 +78,7 @@ def _soft_forward(
     lanes: int, x: Array, target: Array, weight: Array | None, label_smoothing: float, reduction: str
 ) -> Any:
     losses = empty_beside(x, label_shape(x), np.float64)
-    arrays = (contiguous(x), contiguous(target), _given(weight), losses)
+    arrays = (contiguous(x), contiguous(target), contiguous(weight), losses)
     _launch("soft_losses", lanes, x, arrays, label_smoothing)
     return reduced(losses, reduction, _divisor_of_samples(x, reduction), x.dtype)
 
@@ -98,7 +94,7 @@ def _soft_backward_input(
 ) -> Any:
     grad_x = empty_beside(x, x.shape, x.dtype)
     upstream = upstream_arguments(grad_output, reduction, _divisor_of_samples(x, reduction))
-    arrays = (contiguous(x), contiguous(target), None, _given(weight), NO_LABELS, grad_x)
+    arrays = (contiguous(x), contiguous(target), None, contiguous(weight), NO_LABELS, grad_x)
     _launch("gradients", lanes, x, (*upstream, *arrays), label_smoothing)
     return grad_x
 
@@ -108,7 +104,7 @@ def _soft_backward_target(
 ) -> Any:
     grad_target = empty_beside(x, x.shape, x.dtype)
     upstream = upstream_arguments(grad_output, reduction, _divisor_of_samples(x, reduction))
-    arrays = (contiguous(x), _given(weight), grad_target)
+    arrays = (contiguous(x), contiguous(weight), grad_target)
     _launch("target_gradients", lanes, x, (*upstream, *arrays), label_smoothing)
     return grad_target
 

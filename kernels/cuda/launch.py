@@ -74,8 +74,10 @@ def empty_beside(array: Any, shape: Sequence[int], dtype: Any) -> Any:
 
 
 def contiguous(array: Any) -> Any:
-    """Return a device array in row-major order: itself, or a copy."""
-    return array if array.flags.c_contiguous else array_module(array).ascontiguousarray(array)
+    """Return a device array in row-major order: itself, or a copy. None stays None."""
+    if array is None or array.flags.c_contiguous:
+        return array
+    return array_module(array).ascontiguousarray(array)
 
 
 @contextmanager
@@ -83,7 +85,7 @@ def written_in_place(*arrays: Any) -> Iterator[list[Any]]:
     """Lend device arrays (None stays None) for kernels to write in, in row-major order: themselves, or copies
     that are written back in the end.
     """
-    lent = [None if array is None else contiguous(array) for array in arrays]
+    lent = [contiguous(array) for array in arrays]
     yield lent
     for array, copy in zip(arrays, lent, strict=True):
         if copy is not array:

@@ -46,7 +46,7 @@ def divisor_of_labels(
 
 def label_arguments(target: Any, weight: Any, ignore_index: int) -> tuple[Any, Any, np.int64]:
     """The kernels' parameters LABELS."""
-    return contiguous(target), None if weight is None else contiguous(weight), np.int64(ignore_index)
+    return contiguous(target), contiguous(weight), np.int64(ignore_index)
 
 
 def reduced(losses: Any, reduction: str, divisor: Divisor, dtype: Any) -> Any:

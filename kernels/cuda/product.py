@@ -63,7 +63,7 @@ def tiled_product(a: Matrices, b: Matrices, bias: Any = None) -> Any:
     )
     count = math.prod(stack)
     sizes = (rows, depth, columns, *a.steps, *b.steps, count, *front_padded(lengths, 1)[1:])
-    arguments = (a.array, b.array, None if bias is None else contiguous(bias), y)
+    arguments = (a.array, b.array, contiguous(bias), y)
     grid = (-(-rows // TILE) * -(-columns // TILE), min(count, MOST_STACKED))
     macros: dict[str, Any] = {"ELEMENT": c_type(y.dtype), "FLOATING": int(y.dtype in FLOATING)}
     numbers = map(np.int64, (*sizes, *a_steps, *b_steps))

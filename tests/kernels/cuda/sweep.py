@@ -2,7 +2,7 @@
 
 python -m tests.kernels.cuda.sweep thread              all samples, with ThreadSanitizer
 python -m tests.kernels.cuda.sweep address --draw 20   twenty of them, drawn by a seed
-python -m tests.kernels.cuda.sweep orders --only pool  those of the operations whose names hold a word
+python -m tests.kernels.cuda.sweep orders --only pool  those of operations whose names hold one of these words
 """
 
 from __future__ import annotations
@@ -22,12 +22,16 @@ from tests.kernels import tables
 from tests.kernels.cuda import transfer
 from tests.kernels.sample import Draw, Sample
 
-SEED = 5
+SEED = 1
 CHILD = "--in-this-process"
 
 
-def samples(draw: int | None, only: str = "") -> list[Sample]:
-    operations = {row.operation for row in registry.table() if row.backend == "gpu" and only in row.operation}
+def samples(draw: int | None, only: Sequence[str] = ("",)) -> list[Sample]:
+    operations = {
+        row.operation
+        for row in registry.table()
+        if row.backend == "gpu" and any(word in row.operation for word in only)
+    }
     every = [sample for sample in tables.samples() if sample.operation in operations]
     return every if draw is None else random.Random(SEED).sample(every, draw)
 
@@ -45,11 +49,11 @@ def fault(sample: Sample) -> str:
     return ""
 
 
-def run(mode: str, draw: int | None = None, only: str = "") -> list[str]:
+def run(mode: str, draw: int | None = None, only: Sequence[str] = ("",)) -> list[str]:
     """Return a line for each faulty sample, from a process in that mode."""
     preloaded = mode in ("address", "thread")
     settings = emulator.sanitizer_environment(mode) if preloaded else {"MINIDNN_EMULATOR_MODE": mode}
-    command = [sys.executable, "-m", "tests.kernels.cuda.sweep", mode, CHILD, "--only", only]
+    command = [sys.executable, "-m", "tests.kernels.cuda.sweep", mode, CHILD, "--only", *only]
     command += [] if draw is None else ["--draw", str(draw)]
     result = subprocess.run(
         command, capture_output=True, text=True, env={**os.environ, **settings}, check=True
@@ -63,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.kernels.cuda.sweep", description=__doc__)
     parser.add_argument("mode", choices=emulator.MODES)
     parser.add_argument("--draw", type=int, help="how many samples; all by default")
-    parser.add_argument("--only", default="", help="a word in the operation's name")
+    parser.add_argument("--only", nargs="+", default=("",), help="words in the operations' names")
     parser.add_argument(CHILD, action="store_true", dest="child", help=argparse.SUPPRESS)
     wanted = parser.parse_args(arguments)
     if not wanted.child:
