@@ -20,8 +20,10 @@ from kernels.memory import empty
 
 Shape3 = tuple[int, int, int]
 
-# Below this many elements NumPy, which needs no threads and no call into Numba, adds and copies faster.
+# Below this many elements NumPy, which needs no threads and no call into Numba, is faster.
 WORTH_IT = 1 << 15
+# Below this many it adds and copies faster, for that is one pass over memory in the caches.
+ONE_STEP_WORTH_IT = 1 << 17
 # Below this many it does so with formulas of several steps, each of which is a pass over memory.
 SEVERAL_STEPS_WORTH_IT = 1 << 11
 # A task of this many additions or choices takes longer than a second thread needs to wake up.
@@ -34,8 +36,8 @@ def floating(x: Array, *others: Any) -> bool:
 
 
 def worth_it(x: Array, *others: Any) -> bool:
-    """Whether the array is large enough; for `pays`."""
-    return x.size >= WORTH_IT
+    """Whether the array is large enough for a formula of one step; for `pays`."""
+    return x.size >= ONE_STEP_WORTH_IT
 
 
 def several_steps_worth_it(x: Array, *others: Any) -> bool:
@@ -44,8 +46,8 @@ def several_steps_worth_it(x: Array, *others: Any) -> bool:
 
 
 def any_worth_it(a: Array, b: Array) -> bool:
-    """Whether one of the arrays is large enough; for `pays`."""
-    return a.size >= WORTH_IT or b.size >= WORTH_IT
+    """Whether one of the arrays is large enough for a formula of one step; for `pays`."""
+    return a.size >= ONE_STEP_WORTH_IT or b.size >= ONE_STEP_WORTH_IT
 
 
 @cache
