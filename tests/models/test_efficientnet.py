@@ -16,7 +16,7 @@ from minidnn import Tensor, manual_seed, no_grad
 from minidnn.nn import BatchNorm2d
 from models.efficient_blocks import SameConv2d, StochasticDepth, make_divisible
 from models.efficientnet import SCALINGS, EfficientNet, compound_scaling, timm_key
-from tests.reference import digest
+from tests.reference import bounds, digest
 from tests.reference.catalogue import references
 
 
@@ -114,12 +114,12 @@ def test_tensorflow_padding_equals_timms(size: tuple[int, int]) -> None:
         pytest.skip(f"the reference cannot be built here: {missing}")
     want = digest.digest(their, reference, reference.shape, reference.training_shape)
     our = digest.ours(reference)
-    assert not digest.key_complaints(our, their)
+    assert not bounds.key_complaints(our, their)
     got = digest.digest(our, reference, reference.shape, reference.training_shape)
-    assert not digest.complaints(digest.errors(got, want), our.names())
+    assert not bounds.complaints(bounds.errors(got, want), our.names())
     symmetric = digest.ours(replace(reference, arguments={}))
     other = digest.digest(symmetric, reference, reference.shape, reference.training_shape)
-    assert digest.complaints(digest.errors(other, want), symmetric.names())
+    assert bounds.complaints(bounds.errors(other, want), symmetric.names())
 
 
 def timm_efficientnet_b0() -> Any:

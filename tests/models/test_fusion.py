@@ -13,7 +13,7 @@ from minidnn.fusion.recording import record
 from minidnn.fusion.rewriting import fold_batch_norms
 from minidnn.nn import Module
 from models import names
-from tests.reference import digest
+from tests.reference import bounds, digest
 from tests.reference.catalogue import Reference, references
 
 FLOAT64 = 1e-10
@@ -54,7 +54,7 @@ def test_equal_to_the_original(reference: Reference) -> None:
     want = output(model, images)
     fused = fuse(model)
     assert relative(output(fused, images), want) < FLOAT64
-    assert relative(output(fused.float(), images.astype(np.float32)), want) < digest.FLOAT32_LOGITS.limit
+    assert relative(output(fused.float(), images.astype(np.float32)), want) < bounds.FLOAT32_LOGITS.limit
     assert np.array_equal(output(model, images), want)
 
 

@@ -16,7 +16,7 @@ import pytest
 from minidnn import nn
 from minidnn.nn import Module
 from models.registry import names
-from tests.reference import digest
+from tests.reference import bounds, digest
 from tests.reference.catalogue import references
 from tests.reference.make import load
 
@@ -229,7 +229,7 @@ def test_a_planted_deviation_is_found(deviation: Deviation) -> None:
     deviation.plant(our.model)
     with np.errstate(all="ignore"):
         got = digest.digest(our, reference, reference.shape, reference.training_shape)
-    assert digest.complaints(digest.errors(got, want), our.names())
+    assert bounds.complaints(bounds.errors(got, want), our.names())
 
 
 def test_every_family_has_one() -> None:

@@ -13,7 +13,7 @@ from minidnn import Tensor, init
 from minidnn.nn import Conv2d, Identity
 from models.preresnet import DESIGNS, CifarPreResNet, PreResNet, ResidualUnit
 from tests.models.shapes import output_shapes
-from tests.reference import digest
+from tests.reference import bounds, digest
 from tests.reference.catalogue import Reference
 
 # The order of what figure 4 draws along the residual path, the addition between.
@@ -50,10 +50,10 @@ def test_every_design_against_pytorch(design: str, bottleneck: bool) -> None:
     our = digest.Ours(CifarPreResNet(depth, bottleneck, unit=design).double())
     our.fill(reference)
     their = digest.theirs(reference)
-    assert not digest.key_complaints(our, their)
+    assert not bounds.key_complaints(our, their)
     want = digest.digest(their, reference, reference.shape, reference.training_shape)
     got = digest.digest(our, reference, reference.shape, reference.training_shape)
-    assert not digest.complaints(digest.errors(got, want), our.names())
+    assert not bounds.complaints(bounds.errors(got, want), our.names())
 
 
 @pytest.mark.parametrize("design", DESIGNS)

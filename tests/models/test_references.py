@@ -13,7 +13,7 @@ import pytest
 
 import models
 from models.verification import verifications
-from tests.reference import digest, filling
+from tests.reference import bounds, digest, filling
 from tests.reference.catalogue import Reference, references
 from tests.reference.digest import Ours, Shape, Theirs
 from tests.reference.make import LARGEST, load, path_of
@@ -37,9 +37,9 @@ def test_stored_reference(reference: Reference) -> None:
     our = digest.ours(reference)
     assert our.count() == reference.parameters
     got = digest.digest(our, reference, reference.shape, reference.training_shape)
-    found = digest.errors(got, want)
-    found[digest.FLOAT32_LOGITS] = digest.float32_error(our, reference, want["evaluation/logits"])
-    assert not digest.complaints(found, our.names())
+    found = bounds.errors(got, want)
+    found[bounds.FLOAT32_LOGITS] = bounds.float32_error(our, reference, want["evaluation/logits"])
+    assert not bounds.complaints(found, our.names())
 
 
 @each_reference()
@@ -76,7 +76,7 @@ def test_live_at_other_sizes_and_classes(reference: Reference) -> None:
     want = digest.digest(their, reference, shape, training)
     assert want["evaluation/logits"].shape == (shape[0], OTHER_CLASSES)
     got = digest.digest(our, reference, shape, training)
-    assert not digest.complaints(digest.errors(got, want), our.names())
+    assert not bounds.complaints(bounds.errors(got, want), our.names())
 
 
 def other_shape(reference: Reference, shape: Shape) -> Shape:
@@ -102,8 +102,8 @@ def test_every_model_has_a_reference_and_an_error() -> None:
         assert row.parameters == references()[name].parameters
         assert row.reference == references()[name].source
         assert row.logits_error is not None
-        assert row.logits_error <= digest.LOGITS.limit
-        assert row.worst_error <= digest.GRADIENTS.limit
+        assert row.logits_error <= bounds.LOGITS.limit
+        assert row.worst_error <= bounds.GRADIENTS.limit
 
 
 @each_reference()
@@ -147,10 +147,10 @@ def test_errors_name_what_is_out_of_bounds() -> None:
     got = {name: values.copy() for name, values in want.items()}
     names = digest.ours(reference).names()
     got["evaluation/gradient_products"][names.index("c3.weight")] *= 1 + 1e-5
-    (line,) = digest.complaints(digest.errors(got, want), names)
+    (line,) = bounds.complaints(bounds.errors(got, want), names)
     assert line.startswith("gradients in evaluation mode: relative error")
     assert line.endswith("worst: c3.weight)")
     got["evaluation/logits"][0, 0] = np.nan
-    assert digest.complaints(digest.errors(got, want), names)[0].startswith("logits in evaluation mode")
+    assert bounds.complaints(bounds.errors(got, want), names)[0].startswith("logits in evaluation mode")
     with pytest.raises(AssertionError, match="not the same kind of thing"):
-        digest.errors({**got, "evaluation/logits": np.zeros((1, 10))}, want)
+        bounds.errors({**got, "evaluation/logits": np.zeros((1, 10))}, want)

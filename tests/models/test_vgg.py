@@ -9,7 +9,7 @@ import pytest
 import models
 from models.vgg import COLUMNS, stacked
 from tests.models.shapes import output_shapes
-from tests.reference import digest
+from tests.reference import bounds, digest
 from tests.reference.architectures.vgg import column_a_lrn, column_c
 from tests.reference.catalogue import Reference, identity, torchvision_models
 from tests.reference.digest import Ours, Theirs
@@ -57,7 +57,7 @@ def test_convolutions_equal_torchvisions(column: str, batch_norm: bool) -> None:
     except ImportError as missing:
         pytest.skip(str(missing))
     our = Ours(stacked(COLUMNS[column], 3, batch_norm).double())
-    assert digest.key_complaints(our, their) == []
+    assert bounds.key_complaints(our, their) == []
     shape = (1, 3, 32, 48)
     reference = Reference(column, lambda: None, "torchvision's layers", 0, shape, None)
     our.fill(reference)
@@ -65,7 +65,7 @@ def test_convolutions_equal_torchvisions(column: str, batch_norm: bool) -> None:
     training = (4, *shape[1:]) if batch_norm else None
     want = digest.digest(their, reference, shape, training)
     got = digest.digest(our, reference, shape, training)
-    assert digest.complaints(digest.errors(got, want), our.names()) == []
+    assert bounds.complaints(bounds.errors(got, want), our.names()) == []
 
 
 @pytest.mark.slow

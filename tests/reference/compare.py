@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tests.reference import digest
+from tests.reference import bounds, digest
+from tests.reference.bounds import Bound
 from tests.reference.catalogue import Reference, references
-from tests.reference.digest import Bound, Digest
+from tests.reference.digest import Digest
 
 
 @dataclass
@@ -36,7 +37,7 @@ class Comparison:
 def compare(reference: Reference) -> Comparison:
     """Compare keys, shapes and counts first, then all outputs and gradients."""
     their, our = digest.theirs(reference), digest.ours(reference)
-    wrong = digest.key_complaints(our, their)
+    wrong = bounds.key_complaints(our, their)
     for what, network in (("the reference", their), ("ours", our)):
         if network.count() != reference.parameters:
             wrong.append(f"{what} has {network.count():,} parameters, published are {reference.parameters:,}")
@@ -45,9 +46,9 @@ def compare(reference: Reference) -> Comparison:
     want = digest.digest(their, reference, reference.shape, reference.training_shape)
     del their
     got = digest.digest(our, reference, reference.shape, reference.training_shape)
-    found = digest.errors(got, want)
-    found[digest.FLOAT32_LOGITS] = digest.float32_error(our, reference, want["evaluation/logits"])
-    return Comparison(digest.complaints(found, our.names()), want, found)
+    found = bounds.errors(got, want)
+    found[bounds.FLOAT32_LOGITS] = bounds.float32_error(our, reference, want["evaluation/logits"])
+    return Comparison(bounds.complaints(found, our.names()), want, found)
 
 
 def report(reference: Reference) -> Comparison:

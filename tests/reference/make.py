@@ -28,7 +28,7 @@ import models
 from models import registry
 from models.summary import summarize
 from models.verification import COLUMNS, PATH, Verification, verifications
-from tests.reference import digest
+from tests.reference import bounds
 from tests.reference.catalogue import Reference, references
 from tests.reference.compare import Comparison, report
 from tests.reference.digest import Digest
@@ -67,7 +67,7 @@ def note(reference: Reference, comparison: Comparison) -> None:
     worst = {bound: values.max() for bound, values in comparison.errors.items() if values.size}
     errors = [
         worst.get(bound)
-        for bound in (digest.LOGITS, digest.GRADIENTS, digest.TRAINING_GRADIENTS, digest.FLOAT32_LOGITS)
+        for bound in (bounds.LOGITS, bounds.GRADIENTS, bounds.TRAINING_GRADIENTS, bounds.FLOAT32_LOGITS)
     ]
     row = Verification(
         reference.name,
