@@ -35,7 +35,7 @@ class Row:
         arguments: of the builder, beyond classes and channels.
         optimizer: its class.
         lr: its learning rate.
-        digits: how many of them make the batch.
+        digits: how many of them make the batch; the first ten are one of each class.
     """
 
     name: str
@@ -104,6 +104,11 @@ def batch(row: Row) -> tuple[Tensor, Tensor]:
 
 def test_no_family_is_forgotten() -> None:
     assert {family(row.name) for row in ROWS} == {family(name) for name in models.names()}
+
+
+def test_every_batch_has_all_classes() -> None:
+    for row in ROWS:
+        assert set(data.digits(8, "train").targets[: row.digits]) == set(range(CLASSES)), row.name
 
 
 @pytest.mark.slow
