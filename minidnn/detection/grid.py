@@ -88,8 +88,8 @@ def _split(prediction: Array, grid: Grid) -> tuple[Array, Array]:
 
 def _corners(numbers: Array, rows: Array, columns: Array, grid: Grid) -> Array:
     """The corners (..., B, 4) of the boxes (..., B, 5) of cells at rows and columns (..., 1)."""
-    cells = np.array(grid.cells, numbers.dtype)
-    centre = np.stack((columns + numbers[..., 0], rows + numbers[..., 1]), axis=-1) / cells  # (..., B, 2)
+    cells = np.stack((columns, rows), axis=-1).astype(numbers.dtype)  # (..., 1, 2)
+    centre = (cells + numbers[..., :2]) / np.array(grid.cells, numbers.dtype)  # (..., B, 2)
     half = numbers[..., 2:4] ** 2 / 2
     return np.concatenate((centre - half, centre + half), axis=-1)
 

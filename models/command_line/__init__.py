@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from models.command_line.detect import detect
 from models.command_line.gradcheck import gradcheck
 from models.command_line.models import models
 from models.command_line.predict import predict
@@ -27,6 +28,7 @@ app.command()(gradcheck)
 app.command()(models)
 app.command()(summary)
 app.command()(predict)
+app.command()(detect)
 
 
 def _show_version(wanted: bool) -> None:

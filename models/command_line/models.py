@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def models(
@@ -13,30 +17,46 @@ def models(
         typer.Argument(metavar="[PART]", help="Only names with this in them.", show_default="all"),
     ] = None,
 ) -> None:
-    """List the models: size, cost, the reference each was checked against and the worst error seen.
+    """List the models: classifiers with size, cost, reference and the worst error seen, then detectors.
 
     Mult-adds are for one image of the size the model was designed for. The error is the largest relative one
     of float64 logits and gradients, in evaluation and training mode.
     """
     from rich.console import Console
+
+    from models.registry import names
+
+    classifiers, detectors = (
+        [name for name in names(kind) if pattern is None or pattern in name]
+        for kind in ("classification", "detection")
+    )
+    if not classifiers and not detectors:
+        raise ValueError(f"no model has {pattern!r} in its name")
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, 400)  # a model a line; the table takes what it needs
+    if classifiers:
+        console.print(_classifiers(classifiers))
+    if detectors:
+        console.print(_detectors(detectors))
+
+
+def _classifiers(names: Sequence[str]) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
     from models.published import PUBLISHED
-    from models.registry import entry, names
+    from models.registry import entry
     from models.summary import short
     from models.verification import verifications
 
-    chosen = [name for name in names() if pattern is None or pattern in name]
-    if not chosen:
-        raise ValueError(f"no model has {pattern!r} in its name")
     table = Table("name", "year", "paper", "image")
     for column in ("parameters", "mult-adds"):
         table.add_column(column, justify="right")
     table.add_column("checked against")
     table.add_column("worst error", justify="right")
     checked = verifications()
-    for name in chosen:
+    for name in names:
         published, row = PUBLISHED.get(name), checked.get(name)
         table.add_row(
             name,
@@ -48,7 +68,18 @@ def models(
             escape(row.reference) if row else "nothing yet",
             f"{row.worst_error:.1e}" if row else "-",
         )
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = max(console.width, 400)  # a model a line; the table takes what it needs
-    console.print(table)
+    return table
+
+
+def _detectors(names: Sequence[str]) -> Table:
+    """What their builders say of them."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from models.registry import entry
+
+    table = Table("detector", "image", "what it is")
+    for name in names:
+        found = entry(name)
+        table.add_row(name, "x".join(map(str, found.input_shape)), escape(found.summary))
+    return table

@@ -87,7 +87,7 @@ def predict(
     wanted = {"resize": resize, "crop": crop, "mean": _numbers("--mean", mean), "std": _numbers("--std", std)}
     given: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
     usual = preprocessing(model, **given)
-    arguments = dict(map(_argument, argument or []))
+    arguments = dict(map(parse_argument, argument or []))
     pictures = _open(images, len(usual.mean))
     names = None if labels is None else read_labels(labels)
     total: list[Array] = []
@@ -112,8 +112,12 @@ def _open(paths: Sequence[Path], channels: int) -> list[Any]:
     return [open_image(path, channels) for path in paths]
 
 
-def _argument(text: str) -> tuple[str, Any]:
-    """The name and the value in NAME=VALUE: a number, true or false, or a word."""
+def parse_argument(text: str) -> tuple[str, Any]:
+    """Return the name and the value in NAME=VALUE: a number, true or false, or a word.
+
+    Raises:
+        ValueError: no such text.
+    """
     name, sign, value = text.partition("=")
     if not name.isidentifier() or not sign:
         raise ValueError(f"--argument must be a name and a value like padding=tensorflow, got {text!r}")

@@ -44,7 +44,7 @@ def cell_loss(cell: Any, found: Any, row: int, column: int, cells: int, boxes: i
     responsible, best, total = None, 0.0, 0
     if found is not None:
         truth, label = found
-        overlaps = [overlap(corners(box, row, column, cells), truth) for box in predicted]
+        overlaps = [overlap(corners(box.detach(), row, column, cells), truth) for box in predicted]
         best = max(overlaps)
         assert best > 0  # where nothing overlaps the paper says nothing
         responsible = overlaps.index(best)

@@ -17,7 +17,7 @@ from minidnn.data import Preprocessing, open_image
 from minidnn.optim import SGD
 from minidnn.serialization import save_checkpoint
 from models import command_line, registry
-from models.command_line.predict import _argument, read_labels
+from models.command_line.predict import parse_argument, read_labels
 from models.preprocessing import preprocessing
 
 Image = pytest.importorskip("PIL.Image")
@@ -157,10 +157,10 @@ def test_arguments_that_the_weights_do_not_tell(folder: Path, capsys: Any) -> No
 
 
 def test_values_of_arguments() -> None:
-    assert _argument("padding=tensorflow") == ("padding", "tensorflow")
-    assert _argument("width_mult=0.5") == ("width_mult", 0.5)
-    assert _argument("relu=true") == ("relu", True)
-    assert _argument("a=b=c") == ("a", "b=c")
+    assert parse_argument("padding=tensorflow") == ("padding", "tensorflow")
+    assert parse_argument("width_mult=0.5") == ("width_mult", 0.5)
+    assert parse_argument("relu=true") == ("relu", True)
+    assert parse_argument("a=b=c") == ("a", "b=c")
 
 
 def test_a_checkpoint_of_training_brings_its_arguments_and_its_preprocessing(

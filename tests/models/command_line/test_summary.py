@@ -91,7 +91,8 @@ def test_models_lists_the_set() -> None:
         row.reference,
         f"{row.worst_error:.1e}",
     ]
-    assert [name for name in table if name] == list(models.names())
+    assert [name for name in table if name] == [*models.names(), *models.names("detection")]
+    assert table["yolo_v1"][0] == "3x448x448"
     assert "nothing yet" not in result.output
 
 

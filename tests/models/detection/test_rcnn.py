@@ -8,29 +8,22 @@ import numpy as np
 import pytest
 
 import models
-from minidnn import detection, nn
-from minidnn.functional import relu
-from models.generalized_rcnn import GeneralizedRCNN, RCNNSettings
+from minidnn import detection
 from tests.kernels.regions import operators
 from tests.minidnn.detection.scenes import random_boxes
+from tests.models.detection.tiny import (
+    ANCHOR_SIZES,
+    CLASSES,
+    LEVELS,
+    NARROW,
+    RATIOS,
+    SETTINGS,
+    SMALL,
+    tiny_mask_rcnn,
+)
 from tests.models.detection.twins import SIZES, Twins, torch
 
 pytestmark = pytest.mark.reference
-
-CLASSES = 6
-NARROW = 16
-SMALL = {
-    "min_size": 96,
-    "max_size": 128,
-    "rpn_pre_nms_top_n_train": 60,
-    "rpn_pre_nms_top_n_test": 60,
-    "rpn_post_nms_top_n_train": 30,
-    "rpn_post_nms_top_n_test": 20,
-    "rpn_batch_size_per_image": 32,
-    "box_batch_size_per_image": 16,
-    "box_detections_per_img": 30,
-}
-SETTINGS = RCNNSettings(**SMALL)
 
 
 @pytest.fixture
@@ -39,21 +32,6 @@ def room() -> Any:
     import torchvision.models.detection
 
     return torchvision.models.detection
-
-
-class TinyBackbone(nn.Module):
-    """Two levels, 1/8 and 1/16 of the image, of four channels."""
-
-    out_channels = 4
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.fine = nn.Conv2d(3, 4, 9, 8, padding=4)
-        self.coarse = nn.Conv2d(4, 4, 3, 2, padding=1)
-
-    def forward(self, x: Any) -> dict[str, Any]:
-        fine = relu(self.fine(x))
-        return {"0": fine, "1": relu(self.coarse(fine))}
 
 
 class TinyBackboneInTorch(torch.nn.Module):
@@ -73,32 +51,18 @@ def tiny(room: Any) -> Twins:
     """A Mask R-CNN of few channels."""
     from torchvision.ops import MultiScaleRoIAlign
 
-    sizes, ratios, levels = ((16,), (40,)), ((0.5, 1.0, 2.0),) * 2, ["0", "1"]
-    ours = GeneralizedRCNN(
-        SETTINGS.transform(),
-        TinyBackbone(),
-        SETTINGS.region_proposals(4, detection.AnchorGenerator(sizes, ratios)),
-        SETTINGS.roi_heads(
-            detection.MultiScaleRoIAlign(levels, 3, 2),
-            detection.TwoMLPHead(36, 8),
-            detection.FastRCNNPredictor(8, CLASSES),
-            mask_roi_pool=detection.MultiScaleRoIAlign(levels, 4, 2),
-            mask_head=detection.MaskRCNNHeads(4, (5,), 1),
-            mask_predictor=detection.MaskRCNNPredictor(5, 4, CLASSES),
-        ),
-    )
     theirs = room.MaskRCNN(
         TinyBackboneInTorch(),
-        rpn_anchor_generator=room.anchor_utils.AnchorGenerator(sizes, ratios),
-        box_roi_pool=MultiScaleRoIAlign(levels, 3, 2),
+        rpn_anchor_generator=room.anchor_utils.AnchorGenerator(ANCHOR_SIZES, RATIOS),
+        box_roi_pool=MultiScaleRoIAlign(LEVELS, 3, 2),
         box_head=room.faster_rcnn.TwoMLPHead(36, 8),
         box_predictor=room.faster_rcnn.FastRCNNPredictor(8, CLASSES),
-        mask_roi_pool=MultiScaleRoIAlign(levels, 4, 2),
+        mask_roi_pool=MultiScaleRoIAlign(LEVELS, 4, 2),
         mask_head=room.mask_rcnn.MaskRCNNHeads(4, (5,), 1),
         mask_predictor=room.mask_rcnn.MaskRCNNPredictor(5, 4, CLASSES),
         **SMALL,
     )
-    return Twins(ours, theirs)
+    return Twins(tiny_mask_rcnn(), theirs)
 
 
 def resnet50_fpn(room: Any, mask: bool) -> Twins:
@@ -115,7 +79,7 @@ def resnet50_fpn(room: Any, mask: bool) -> Twins:
 
 def vgg16_parts(room: Any) -> tuple[Any, Any]:
     """Torchvision's VGG-16 without its last pooling, and its ROI heads with ROI pooling."""
-    from torchvision.models import vgg16
+    from torchvision.models.vgg import cfgs, make_layers
     from torchvision.ops import RoIPool
 
     class Pool(torch.nn.Module):
@@ -139,7 +103,7 @@ def vgg16_parts(room: Any) -> tuple[Any, Any]:
         nms_thresh=0.5,
         detections_per_img=30,
     )
-    return Backbone(*list(vgg16().features)[:-1]), heads
+    return Backbone(*list(make_layers(cfgs["D"]))[:-1]), heads
 
 
 def narrowed(model: Any) -> Any:
