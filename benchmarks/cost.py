@@ -66,6 +66,22 @@ TERMS: dict[str, Rule] = {
 }
 
 
+# What Winograd's versions cut into tiles, the taps along an axis, and the pairs of channels that meet.
+TILED: dict[str, Callable[[Arguments], tuple[Sequence[int], int, int]]] = {
+    "conv2d_forward": lambda a: (
+        a[3].output_size(a[0].shape[2:]),
+        a[1].shape[2],
+        a[1].shape[0] * a[1].shape[1],
+    ),
+    "conv2d_backward_input": lambda a: (a[2][2:], a[1].shape[2], a[1].shape[0] * a[1].shape[1]),
+    "conv2d_backward_weight": lambda a: (
+        a[0].shape[2:],
+        a[2].kernel[0],
+        a[0].shape[1] * a[1].shape[1] // a[3],
+    ),
+}
+
+
 def direct_operations(operation: str, arguments: Arguments) -> int:
     """Operations of the direct algorithm; 0 where bytes are what counts."""
     rule = TERMS.get(operation)
@@ -76,15 +92,12 @@ def performed_operations(operation: str, arguments: Arguments, version: str) -> 
     """The least number of operations that a version of this name performs."""
     direct = direct_operations(operation, arguments)
     found = WINOGRAD.search(version)
-    if found is None or operation not in ("conv2d_forward", "conv2d_backward_input"):
+    if found is None or operation not in TILED:
         return direct
-    if operation == "conv2d_forward":
-        height, width = arguments[3].output_size(arguments[0].shape[2:])
-    else:
-        height, width = arguments[2][2:]
-    m, batch, weight = int(found[1]), arguments[0].shape[0], arguments[1].shape
+    (height, width), taps, pairs = TILED[operation](arguments)
+    m, batch = int(found[1]), arguments[0].shape[0]
     tiles = batch * math.ceil(height / m) * math.ceil(width / m)
-    return min(direct, int(2 * tiles * (m + weight[2] - 1) ** 2 * weight[0] * weight[1]))
+    return min(direct, int(2 * tiles * (m + taps - 1) ** 2 * pairs))
 
 
 def prepared_elements(weight: ArraySpec, version: str) -> int:

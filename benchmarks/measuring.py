@@ -23,7 +23,7 @@ import numpy as np
 
 BURST_SECONDS = 1e-3
 MOST_CALLS = 1000
-WARM_UP_SECONDS = 0.05
+WARM_UP_SECONDS = 0.02
 # Threads of the pool before spin for milliseconds: so long a contender is called before its time is taken.
 SETTLE_SECONDS = 3e-3
 # So many times slower than the fastest, and no round ends in reasonable time.

@@ -58,6 +58,18 @@ def test_winograd_performs_a_quarter_where_its_tiles_fit() -> None:
     assert cost.performed_operations("conv2d_forward", ragged, "cpu winograd_4x4") * 4 == direct
 
 
+def test_winograds_gradients_cut_other_planes_into_tiles() -> None:
+    window, weight = Window.of(3, 1, 1), ArraySpec((32, 8, 3, 3))
+    x, y = ArraySpec((2, 16, 8, 4)), ArraySpec((2, 32, 8, 4))
+    for operation, arguments in (
+        ("conv2d_backward_input", (y, weight, x.shape, window, 2)),
+        ("conv2d_backward_weight", (y, x, window, 2)),
+    ):
+        direct = cost.direct_operations(operation, arguments)
+        assert direct == 2 * (2 * 32 * 8 * 4) * (8 * 9)
+        assert cost.performed_operations(operation, arguments, "cpu winograd_4x4") * 4 == direct
+
+
 def test_bytes_count_every_array_once() -> None:
     arguments = (ArraySpec((2, 3)), None, (ArraySpec((4,)), ArraySpec((5,), "int64")), 7)
     assert cost.moved_bytes(arguments, [np.zeros(3, np.float32)]) == 24 + 16 + 40 + 12
