@@ -51,7 +51,7 @@ class Effort:
     rest: float = 0.0
 
 
-FULL = Effort(seconds=0.3, fewest=5, most=25)
+FULL = Effort(seconds=0.2, fewest=3, most=25)
 QUICK = Effort(seconds=0.1, fewest=3, most=9)
 
 

@@ -28,8 +28,8 @@ from models.registry import entry
 FUSED, ONNX = "minidnn fused", "onnxruntime"
 # Of the largest logit; the tests hold every architecture's float32 logits to it.
 BOUND = 1e-4
-# A network's round takes a second where a layer's takes a hundredth: so many times longer than it.
-LONGER = 20
+# A network is measured for so many times longer than a layer, and in so many rounds at least.
+LONGER, FEWEST = 30, 5
 # So long OpenMP's threads spin at most; ONNX Runtime, in turn after PyTorch, else took twice its time.
 REST_SECONDS = 6e-3
 # Left alone, ONNX Runtime's threads spin for tens of milliseconds after a run, and whoever is next shares the
@@ -55,7 +55,7 @@ def measure(network: str, batch: int, peak: Peak, effort: Effort) -> Row:
     with minidnn.no_grad(), without_graph():
         before = _errors(runs, truth, "before")
         contenders = [Contender(name, run) for name, (run, _) in runs.items()]
-        timings = interleave(contenders, replace(effort, seconds=LONGER * effort.seconds, rest=REST_SECONDS))
+        timings = interleave(contenders, longer(effort, rest=REST_SECONDS))
         after = _errors(runs, truth, "after")
         peaks = {name: memory.peak_bytes(run) for name, (run, _) in runs.items()}
     direct, least = operations(network, batch)
@@ -70,6 +70,11 @@ def measure(network: str, batch: int, peak: Peak, effort: Effort) -> Row:
         checks.check_speed(name, "FLOP", least / timing.median, peak.flops)
         row["contenders"][name] = contender_row(timing, before[name], after[name], peaks[name])
     return row
+
+
+def longer(effort: Effort, rest: float = 0.0) -> Effort:
+    """The effort for a whole network."""
+    return replace(effort, seconds=LONGER * effort.seconds, fewest=FEWEST, rest=rest)
 
 
 def contender_row(timing: Timing, before: float, after: float, peak_bytes: int | None) -> Row:

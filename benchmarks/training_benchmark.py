@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks import checks, twins
 from benchmarks.kernel_benchmark import OURS
 from benchmarks.measuring import Contender, Effort, interleave
-from benchmarks.network_benchmark import contender_row
+from benchmarks.network_benchmark import contender_row, longer
 from benchmarks.peers import CHANNELS_LAST, EAGER
 from benchmarks.results import Row
 from benchmarks.twins import OurStep, Step, TheirStep, Twins
@@ -50,7 +50,7 @@ def measure(network: str, batch: int, effort: Effort, with_channels_last: bool =
     for name, step in steps.items():
         step.restore(starts[name])
         step.network.train(True)
-    timings = interleave([Contender(name, step) for name, step in steps.items()], effort)
+    timings = interleave([Contender(name, step) for name, step in steps.items()], longer(effort))
     for name, step in steps.items():
         step.restore(starts[name])
     after = _errors(steps, truth, "after")
