@@ -36,6 +36,8 @@ SEED = 11
 SECONDS = 120
 CHILD = "--in-this-process"
 NOTICED, SURVIVED, INVALID = "noticed", "survived", "does not compile"
+# Sources beside the operations' folders, and an operation that runs them.
+SHARED = {"loss.cu": "nll_loss", "product.cu": "matmul"}
 # The modes in which the samples are run until one notices: values and bounds, then races.
 MODES = ("undefined", "orders")
 
@@ -79,7 +81,9 @@ class Mutant:
 
     @property
     def folder(self) -> str:
-        return Path(self.source).parent.name
+        """The operation whose samples judge it."""
+        path = Path(self.source)
+        return SHARED.get(path.name, path.parent.name)
 
     @property
     def name(self) -> str:
@@ -157,8 +161,9 @@ def _try_here(mutant: Mutant) -> str:
 
 
 def _put_in_place(mutant: Mutant) -> None:
-    module = importlib.import_module(f"kernels.{mutant.folder}.gpu")
-    for source in vars(module).values():
+    importlib.import_module(f"kernels.{mutant.folder}.gpu")
+    modules = [module for name, module in sys.modules.items() if name.startswith("kernels.")]
+    for source in [value for module in modules for value in vars(module).values()]:
         if isinstance(source, Source) and source.path == ROOT / mutant.source:
             vars(source)["text"] = source.with_headers(mutant.text())
 

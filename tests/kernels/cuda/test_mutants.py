@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from tests.kernels import tables
 from tests.kernels.cuda import mutants
 from tests.kernels.cuda.mutants import NOTICED
 
@@ -39,6 +40,11 @@ def test_mutants_are_changes_of_code() -> None:
         differing = [i for i, (a, b) in enumerate(zip(original, changed, strict=True), 1) if a != b]
         assert differing == [mutant.line]
         assert not mutant.before.lstrip().startswith(("//", "#include"))
+
+
+def test_every_source_has_samples_that_judge_it() -> None:
+    folders = {mutant.folder for mutant in mutants.mutants()}
+    assert folders <= set(tables.folders())
 
 
 def test_a_dropped_barrier_is_noticed() -> None:
