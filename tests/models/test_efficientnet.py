@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +13,10 @@ from kernels.window import strided_same_padding
 from minidnn import Tensor, manual_seed, no_grad
 from minidnn.nn import BatchNorm2d
 from models.efficient_blocks import SameConv2d, StochasticDepth, make_divisible
-from models.efficientnet import SCALINGS, EfficientNet, compound_scaling, timm_key
+from models.efficientnet import SCALINGS, EfficientNet, compound_scaling
 from tests.reference import bounds, digest
-from tests.reference.catalogue import references
+from tests.reference.catalogue import references, variants
+from tests.reference.make import load
 
 
 def test_compound_scaling_doubles_the_work_and_starts_at_b0() -> None:
@@ -95,40 +94,15 @@ def test_batch_norms_constant(name: str, padding: str, eps: float) -> None:
     assert {module.eps for module in model.modules() if isinstance(module, BatchNorm2d)} == {eps}
 
 
-@pytest.mark.reference
-@pytest.mark.parametrize("size", [(36, 33), (33, 36)])
-def test_tensorflow_padding_equals_timms(size: tuple[int, int]) -> None:
-    pytest.importorskip("torch")
-    reference = replace(
-        references()["efficientnet_b0"],
-        build=timm_efficientnet_b0,
-        arguments={"padding": "tensorflow"},
-        key=timm_key,
-        shape=(2, 3, *size),
-        training_shape=(8, 3, *size),
-        stages=(),
-    )
-    try:
-        their = digest.theirs(reference)
-    except ImportError as missing:
-        pytest.skip(f"the reference cannot be built here: {missing}")
-    want = digest.digest(their, reference, reference.shape, reference.training_shape)
-    our = digest.ours(reference)
-    assert not bounds.key_complaints(our, their)
+@pytest.mark.parametrize(
+    ("name", "padding"), [("efficientnet_b0", "tensorflow"), ("efficientnet_b0_tensorflow", "torch")]
+)
+def test_the_other_convention_is_noticed(name: str, padding: str) -> None:
+    reference = (references() | variants())[name]
+    want, _ = load(reference)
+    our = digest.ours(reference, padding=padding)
     got = digest.digest(our, reference, reference.shape, reference.training_shape)
-    assert not bounds.complaints(bounds.errors(got, want), our.names())
-    symmetric = digest.ours(replace(reference, arguments={}))
-    other = digest.digest(symmetric, reference, reference.shape, reference.training_shape)
-    assert bounds.complaints(bounds.errors(other, want), symmetric.names())
-
-
-def timm_efficientnet_b0() -> Any:
-    from tests.torchvision_bridge import torchvision_ops
-
-    torchvision_ops()  # timm imports torchvision
-    import timm
-
-    return timm.create_model("tf_efficientnet_b0")
+    assert bounds.complaints(bounds.errors(got, want), our.names())
 
 
 def test_stochastic_depth_drops_whole_images() -> None:

@@ -14,7 +14,7 @@ import pytest
 import models
 from models.verification import verifications
 from tests.reference import bounds, digest, filling
-from tests.reference.catalogue import Reference, references
+from tests.reference.catalogue import Reference, references, variants
 from tests.reference.digest import Ours, Shape, Theirs
 from tests.reference.make import LARGEST, load, path_of
 
@@ -23,10 +23,10 @@ CHANGE = 1e-3  # what a small difference must move the logits by, relatively
 
 
 def each_reference(*marks: Any) -> pytest.MarkDecorator:
-    """All references, the slow ones marked so."""
+    """All references, those of variants too, the slow ones marked so."""
     rows = [
         pytest.param(reference, marks=[*marks, *([pytest.mark.slow] if reference.slow else [])], id=name)
-        for name, reference in references().items()
+        for name, reference in (references() | variants()).items()
     ]
     return pytest.mark.parametrize("reference", rows)
 

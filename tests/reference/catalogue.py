@@ -1,6 +1,7 @@
 """The architectures' references: what each model is compared with, and where it is found.
 
-tests/reference/architectures/FAMILY.py exports `REFERENCES`, a list of `Reference`. To compare models with
+tests/reference/architectures/FAMILY.py exports `REFERENCES`, a list of `Reference`, one for each model of the
+family, and perhaps `VARIANTS`, others for models that options change. To compare models with
 their references live, and see how far apart they are:
 
     python -m tests.reference.compare NAME...
@@ -30,7 +31,7 @@ class Reference:
     """An independent implementation of one of our models, and how to compare the two.
 
     Attributes:
-        name: the model, as `models.create` takes it.
+        name: the model, as `models.create` takes it, or what a variant of it is called here.
         build: builds the reference; heavy packages are imported inside.
         source: what it is, e.g. "torchvision 0.28.0 resnet50" or "torch.nn from He et al. 2015, table 1".
         parameters: the published count of trainable parameters.
@@ -45,6 +46,7 @@ class Reference:
         damped: the ending of the parameters that filling.py damps, for very deep networks.
         contrast: factor of the images in evaluation mode: with more than those of the calibration have, ReLU6
             meets values above 6.
+        variant_of: the model that `arguments` make this variant of.
     """
 
     name: str
@@ -60,6 +62,12 @@ class Reference:
     fixed_size: bool = False
     damped: str = ""
     contrast: float = 1.0
+    variant_of: str = ""
+
+    @property
+    def model(self) -> str:
+        """As `models.create` takes it."""
+        return self.variant_of or self.name
 
     def __str__(self) -> str:
         return self.name
@@ -67,11 +75,22 @@ class Reference:
 
 @cache
 def references() -> dict[str, Reference]:
-    """All references by their model's name."""
+    """All models' references by the model's name."""
+    return _collect("REFERENCES")
+
+
+@cache
+def variants() -> dict[str, Reference]:
+    """The references of models with other options, by the variant's name."""
+    return _collect("VARIANTS")
+
+
+def _collect(table: str) -> dict[str, Reference]:
     package = tests.reference.architectures
     found: dict[str, Reference] = {}
     for module in pkgutil.iter_modules(package.__path__):
-        for reference in importlib.import_module(f"{package.__name__}.{module.name}").REFERENCES:
+        family = importlib.import_module(f"{package.__name__}.{module.name}")
+        for reference in getattr(family, table, ()):
             if reference.name in found:
                 raise ValueError(f"{reference.name} has two references")
             found[reference.name] = reference

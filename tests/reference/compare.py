@@ -15,7 +15,7 @@ import numpy as np
 
 from tests.reference import bounds, digest
 from tests.reference.bounds import Bound
-from tests.reference.catalogue import Reference, references
+from tests.reference.catalogue import Reference, references, variants
 from tests.reference.digest import Digest
 
 
@@ -65,10 +65,11 @@ def report(reference: Reference) -> Comparison:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    known = references() | variants()
     parser = argparse.ArgumentParser(prog="python -m tests.reference.compare", description=__doc__)
-    parser.add_argument("names", nargs="+", metavar="NAME", choices=list(references()))
+    parser.add_argument("names", nargs="+", metavar="NAME", choices=list(known))
     names = parser.parse_args(arguments).names
-    comparisons = [report(references()[name]) for name in names]
+    comparisons = [report(known[name]) for name in names]
     return int(any(comparison.wrong for comparison in comparisons))
 
 

@@ -235,7 +235,7 @@ def outputs_of(result: Any) -> list[Any]:
 
 def ours(reference: Reference, **arguments: Any) -> Ours:
     """Our model in float64, filled."""
-    network = Ours(models.create(reference.name, **{**reference.arguments, **arguments}).double())
+    network = Ours(models.create(reference.model, **{**reference.arguments, **arguments}).double())
     network.fill(reference)
     return network
 

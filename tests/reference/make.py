@@ -29,7 +29,7 @@ from models import registry
 from models.summary import summarize
 from models.verification import COLUMNS, PATH, Verification, verifications
 from tests.reference import bounds
-from tests.reference.catalogue import Reference, references
+from tests.reference.catalogue import Reference, references, variants
 from tests.reference.compare import Comparison, report
 from tests.reference.digest import Digest
 
@@ -97,19 +97,21 @@ def one_writer() -> Iterator[None]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.reference.make", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="models, as models.create takes them")
-    parser.add_argument("--all", action="store_true", help="every model that has a reference")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="models and variants of the catalogue")
+    parser.add_argument("--all", action="store_true", help="every model and variant that has a reference")
     chosen = parser.parse_args(arguments)
     if chosen.all == bool(chosen.names):
         parser.error("name the models, or say --all")
+    known = references() | variants()
     failed = []
-    for name in references() if chosen.all else chosen.names:
-        comparison = report(references()[name])
+    for name in known if chosen.all else chosen.names:
+        comparison = report(known[name])
         if comparison.wrong:
             failed.append(name)
-        else:
-            store(references()[name], comparison.digest)
-            note(references()[name], comparison)
+            continue
+        store(known[name], comparison.digest)
+        if name in references():
+            note(known[name], comparison)
     if failed:
         print(f"not right, not stored: {', '.join(failed)}")
     return int(bool(failed))

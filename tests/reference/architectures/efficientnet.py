@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from models.efficientnet import timm_key
 from tests.reference.catalogue import Reference, torchvision_models
 
 # Both sides become odd on the way. With few images in the calibrating batch some channels' variances come out
@@ -46,3 +47,28 @@ def reference(variant: str) -> Reference:
 
 
 REFERENCES = [reference(variant) for variant in PARAMETERS]
+
+
+def timm_efficientnet_b0() -> Any:
+    from tests.torchvision_bridge import torchvision_ops
+
+    torchvision_ops()  # timm imports torchvision
+    import timm
+
+    return timm.create_model("tf_efficientnet_b0")
+
+
+VARIANTS = [
+    Reference(
+        "efficientnet_b0_tensorflow",
+        timm_efficientnet_b0,
+        "timm 1.0.29 tf_efficientnet_b0",
+        parameters=PARAMETERS["b0"],
+        # Each side is even and odd at some stride: TensorFlow's padding tells them apart.
+        shape=(2, 3, 36, 33),
+        training_shape=(8, 3, 36, 33),
+        arguments={"padding": "tensorflow"},
+        key=timm_key,
+        variant_of="efficientnet_b0",
+    )
+]

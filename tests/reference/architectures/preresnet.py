@@ -43,10 +43,10 @@ def pytorchcv(name: str) -> Any:
     return model
 
 
-def cifar(n: int, bottleneck: bool) -> Any:
+def cifar(n: int, bottleneck: bool, design: str = "full_preactivation") -> Any:
     from tests.reference.torch_references.preresnet import CifarPreResNet
 
-    return CifarPreResNet(n, bottleneck)
+    return CifarPreResNet(n, bottleneck, design)
 
 
 REFERENCES = [
@@ -76,4 +76,23 @@ REFERENCES = [
         stages=STAGES[:3],
     )
     for name, (n, bottleneck, parameters) in CIFAR.items()
+]
+
+# The paper's other orders of the same layers: table 2 and figure 4.
+VARIANTS = [
+    Reference(
+        f"preresnet110_{design}",
+        partial(cifar, 18, False, design),
+        "torch.nn from He et al. 2016, figure 4 and appendix",
+        parameters=CIFAR["preresnet110"][2],
+        shape=(2, 3, 9, 8),
+        training_shape=(2, 3, 8, 9),
+        arguments={"unit": design},
+        slow=True,
+        # A batch norm on the shortcut, 54 times over, makes small errors large where the branches are.
+        damped="branch.conv2.weight" if design == "bn_after_addition" else "",
+        stages=STAGES[:3],
+        variant_of="preresnet110",
+    )
+    for design in ("original", "bn_after_addition", "relu_before_addition", "relu_only_preactivation")
 ]
