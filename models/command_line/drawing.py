@@ -62,8 +62,9 @@ def draw(picture: Image, detections: Sequence[Found]) -> Image:
         colour = colour_of(found.number)
         pen.rectangle(found.box, outline=colour, width=width)
         text = f"{found.name} {found.score:.0%}"
-        # Above the box, or within it where the picture ends.
-        place = found.box[0] + width, max(found.box[1] - size - 2 * width, 0)
+        # Above the box, or within it where the picture ends; never over its right edge.
+        left = min(found.box[0] + width, result.width - pen.textlength(text, font))
+        place = max(left, 0), max(found.box[1] - size - 2 * width, 0)
         pen.rectangle(pen.textbbox(place, text, font), fill=colour)
         pen.text(place, text, fill=_readable_on(colour), font=font)
     return result

@@ -202,3 +202,9 @@ def test_the_best_detection_lies_on_top() -> None:
     entries = [Found(number, "x", 0.5, box, None) for number in (1, 2)]
     picture = np.asarray(draw(Image.new("RGB", (40, 40)), entries))
     assert tuple(picture[30, 18]) == colour_of(1)
+
+
+def test_a_name_stays_within_the_picture() -> None:
+    box = (190.0, 30.0, 199.0, 50.0)
+    picture = np.asarray(draw(Image.new("RGB", (200, 60)), [Found(1, "x", 0.5, box, None)]))
+    assert (picture[:30, :189] == colour_of(1)).all(axis=-1).any()
