@@ -19,6 +19,9 @@ FARTHEST = 2**30
 def check_rois(rois: Array, batch: int, spatial_scale: float = 1.0) -> None:
     """Require rois (K, 5) with whole batch indices in [0, batch), finite corners and a positive scale.
 
+    The numbers of rois in device memory are not looked at, which would mean to wait for the device: what a
+    region of no image pools is NaN there.
+
     Raises:
         ValueError: otherwise, or corners that the scale takes beyond 2^30.
     """
@@ -26,6 +29,8 @@ def check_rois(rois: Array, batch: int, spatial_scale: float = 1.0) -> None:
         raise ValueError(f"rois must have shape (K, 5), got {tuple(rois.shape)}")
     if check_number("spatial_scale", spatial_scale) <= 0:
         raise ValueError(f"spatial_scale must be positive, got {spatial_scale}")
+    if not isinstance(rois, np.ndarray):
+        return
     index = rois[:, 0]
     wrong = ~((index >= 0) & (index < batch) & (index == np.floor(index)))
     if wrong.any():

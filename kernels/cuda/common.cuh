@@ -8,3 +8,4 @@
          i < (count); i += step_)
 
 #define MINUS_INFINITY ((REAL)__int_as_float(0xff800000))
+#define NOT_A_NUMBER ((REAL)__int_as_float(0x7fffffff))

@@ -40,6 +40,8 @@ inline float rsqrtf(float x) { return rsqrt(x); }
 inline float __expf(float x) { return std::exp(x); }
 inline float __logf(float x) { return std::log(x); }
 inline float __fdividef(float a, float b) { return a / b; }
+inline float __fmul_rn(float a, float b) { return a * b; }
+inline double __dmul_rn(double a, double b) { return a * b; }
 inline int __float_as_int(float x) { return emulator::same_bits<int>(x); }
 inline unsigned __float_as_uint(float x) { return emulator::same_bits<unsigned>(x); }
 inline float __int_as_float(int x) { return emulator::same_bits<float>(x); }

@@ -66,6 +66,11 @@ class DeviceArray:
         """A view with the axes reversed."""
         return self.transpose()
 
+    @property
+    def real(self) -> DeviceArray:
+        """The real part: a real array as it is."""
+        return self._like(self._elements.real)
+
     def __getitem__(self, index: Any) -> DeviceArray:
         """Return a view of slices, integers, None and ...; anything else is refused."""
         parts = index if isinstance(index, tuple) else (index,)
