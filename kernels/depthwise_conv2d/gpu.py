@@ -84,8 +84,7 @@ def _output_tiles(window: Window, output_size: Sequence[int]) -> Tiles:
     """Tiles of the output and what their windows see of the input."""
 
     def patch(axis: int, length: int) -> int:
-        reach = (window.kernel[axis] - 1) * window.dilation[axis]
-        return (length - 1) * window.stride[axis] + reach + 1
+        return (length - 1) * window.stride[axis] + window.extent[axis]
 
     return _tiles(output_size, patch)
 
@@ -94,8 +93,7 @@ def _input_tiles(window: Window, size: Sequence[int]) -> Tiles:
     """Tiles of the input and the windows that cover them."""
 
     def patch(axis: int, length: int) -> int:
-        reach = (window.kernel[axis] - 1) * window.dilation[axis]
-        return (length - 1 + reach) // window.stride[axis] + 1
+        return (length + window.extent[axis] - 2) // window.stride[axis] + 1
 
     return _tiles(size, patch)
 
