@@ -201,6 +201,8 @@ def _check_places(indices: Indices, shape: Sequence[int]) -> None:
 
 
 def _check_range(name: str, index: Array, low: int, length: int, axis: int) -> None:
+    if not isinstance(index, np.ndarray | np.generic):
+        return  # in device memory: to look at the values would mean to wait for the device
     if index.size and (index.min() < low or index.max() >= length):
         wrong = index[(index < low) | (index >= length)].reshape(-1)[0]
         raise IndexError(f"{name} holds {wrong}, but axis {axis} has length {length}")
