@@ -4,6 +4,11 @@ A compiled function is kept under a hash of everything it was made from: its own
 and of all kernel files that this one imports, the versions of Numba and Python, the processor. Numba's own
 cache looks only at the function's own file and misses an edited callee, and two processes that write it at
 the same time can give one kernel's file another kernel's name.
+
+A compiled function is found by its symbol, in which Numba writes its name, its arguments' types and a number
+that tells functions of one name apart. Numba counts these numbers from 1 in every process; but of two
+functions of one name that two processes compiled as their 86th, a third process, which loads both, would take
+the first for both. So every process counts from a random number here.
 """
 
 from __future__ import annotations
@@ -12,9 +17,11 @@ import ast
 import contextlib
 import functools
 import hashlib
+import itertools
 import logging
 import os
 import pickle
+import secrets
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -25,13 +32,25 @@ from typing import Any
 import llvmlite
 import numba
 import numpy as np
-from numba.core import compiler, config, serialize
+from numba.core import bytecode, compiler, config, serialize
 from numba.core.caching import _Cache
 
 from kernels.cpu.cache_folder import cache_folder
 
 VERSIONS = numba.__version__, llvmlite.__version__, np.__version__, sys.version
+# Part of every key: changes when what a file holds means something else.
+FORMAT = 2
 DIGEST_SIZE = hashlib.sha256().digest_size
+
+
+def _count_from_a_random_number() -> None:
+    """Make the symbols of functions that are compiled from now on different from those of other processes."""
+    bytecode.FunctionIdentity._unique_ids = itertools.count(secrets.randbits(62))
+
+
+_count_from_a_random_number()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_count_from_a_random_number)
 
 
 @functools.cache
@@ -93,6 +112,7 @@ class _Store(_Cache):  # type: ignore[misc]
             str(signature),
             codegen.magic_tuple(),
             VERSIONS,
+            FORMAT,
         )
         digest = hashlib.sha256(repr(made_from).encode()).hexdigest()[:32]
         role = "launch" if self._options.get("parallel") else "body"

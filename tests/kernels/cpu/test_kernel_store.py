@@ -93,6 +93,53 @@ def test_processes_that_compile_at_the_same_time(project: ProjectCopy) -> None:
     assert project.run() == "7.0 loaded"
 
 
+SCALINGS = """
+import sys
+import numpy as np
+from kernels.cpu.compilation import parallel, share_of
+
+def scaling(factor):
+    @parallel
+    def kernel(task, tasks, y, x):
+        y, x = share_of(y, task, tasks), share_of(x, task, tasks)
+        for i in range(y.size):
+            y[i] = factor * x[i]
+    return kernel
+
+for factor in map(float, sys.argv[1:]):
+    y = np.empty(6)
+    scaling(factor)(2, y, np.ones(6))
+    print(y.tolist())
+"""
+
+
+def test_kernels_that_different_processes_compiled_stay_apart(project: ProjectCopy) -> None:
+    """Of one name and of one signature, each the first that its process compiled."""
+    (project.folder / "kernels" / "scalings.py").write_text(SCALINGS)
+    program = "import sys; sys.argv[1:] = {!r}; import kernels.scalings"
+    two, three = [2.0] * 6, [3.0] * 6
+    assert project.run(program.format(["2"])) == str(two)
+    assert project.run(program.format(["3"])) == str(three)
+    assert project.run(program.format(["2", "3"])).splitlines() == [str(two), str(three)]
+
+
+FORKED = """
+import os
+from numba.core import bytecode
+import kernels.cpu.kernel_store
+
+child = os.fork()
+print(next(bytecode.FunctionIdentity._unique_ids), flush=True)
+if child:
+    os.waitpid(child, 0)
+"""
+
+
+def test_forked_processes_compile_under_names_of_their_own(project: ProjectCopy) -> None:
+    one, other = map(int, project.run(FORKED).splitlines())
+    assert abs(one - other) > 1000
+
+
 # ---- the folder ------------------------------------------------------------------------------------
 
 
