@@ -106,8 +106,8 @@ extern "C" __global__ void bilinear_forward(const REAL* xs, REAL* ys, long long 
     const long long start_##NAME = first_output(NAME - 1, NAME##_out, low_##NAME);               \
     const long long end_##NAME = first_output(NAME + 1, NAME##_out, low_##NAME)
 
-extern "C" __global__ void bilinear_backward(const REAL* dys, REAL* dxs, long long count, AXIS(h), AXIS(w),
-                                             int align_corners) {
+extern "C" __global__ void __launch_bounds__(256)
+bilinear_backward(const REAL* dys, REAL* dxs, long long count, AXIS(h), AXIS(w), int align_corners) {
     FOR_EACH(place, count) {
         const long long w = place % w_in, h = place / w_in % h_in;
         const REAL* dy = dys + place / (w_in * h_in) * (h_out * w_out);

@@ -102,36 +102,37 @@ __device__ Span span_of(const Grid& grid, long long bins, long long length) {
     return {neighbours(min(a, b), length).lower, neighbours(max(a, b), length).upper + 1};
 }
 
+// What a region gives to a pixel: the sum over p, q of v[p] u[q] dy[p, q], for weights H and W elements apart.
+__device__ REAL gathered(const REAL* v, long long H, const REAL* u, long long W, const REAL* dy, long long OH,
+                         long long OW) {
+    REAL sum = 0;
+    for (long long p = 0; p < OH; ++p, v += H, dy += OW) {
+        if (*v == 0) continue;
+        for (long long q = 0; q < OW; ++q)
+            if (u[q * W] != 0) sum += *v * u[q * W] * dy[q];
+    }
+    return sum;
+}
+
 // dx[n, c, h, w] = sum over the regions of image n and their bins of v[k, p, h] u[k, q, w] dy[k, c, p, q] / count; a block
-// per plane (n, c) takes the regions in their order, for each its threads share the pixels that it samples
+// per plane (n, c) takes the regions in their order, for each its threads share the pixels that it samples, a warp a row
 extern "C" __global__ void __launch_bounds__(THREADS)
 roi_align_backward(const REAL* dys, const REAL* rois, const REAL* vs, const REAL* us, REAL* dxs, long long regions,
                    long long batch, long long channels, long long H, long long W, SAMPLING) {
     for (long long plane = blockIdx.x; plane < batch * channels; plane += gridDim.x) {
+        const long long n = plane / channels, c = plane % channels;
         REAL* dx = dxs + plane * (H * W);
         for (long long pixel = threadIdx.x; pixel < H * W; pixel += THREADS) dx[pixel] = REAL(0);
         __syncthreads();
         for (long long k = 0; k < regions; ++k) {
-            const REAL* roi = rois + k * 5;
-            if (image_of(roi, batch) != plane / channels) continue;
-            const Grid rows = rows_of(roi, OH, OW, scale, ratio, aligned);
-            const Grid columns = columns_of(roi, OH, OW, scale, ratio, aligned);
+            if (image_of(rois + k * 5, batch) != n) continue;
+            const Grid rows = rows_of(rois + k * 5, OH, OW, scale, ratio, aligned);
+            const Grid columns = columns_of(rois + k * 5, OH, OW, scale, ratio, aligned);
             const Span down = span_of(rows, OH, H), across = span_of(columns, OW, W);
-            const long long width = across.end - across.start;
-            const REAL* dy = dys + (k * channels + plane % channels) * (OH * OW);
-            for (long long i = threadIdx.x; i < (down.end - down.start) * width; i += THREADS) {
-                const long long h = down.start + i / width, w = across.start + i % width;
-                REAL sum = 0;
-                for (long long p = 0; p < OH; ++p) {
-                    const REAL v = vs[(k * OH + p) * H + h];
-                    if (v == 0) continue;
-                    for (long long q = 0; q < OW; ++q) {
-                        const REAL u = us[(k * OW + q) * W + w];
-                        if (u != 0) sum += v * u * dy[p * OW + q];
-                    }
-                }
-                dx[h * W + w] += sum / count_of(rows, columns);
-            }
+            const REAL part = 1 / count_of(rows, columns), *dy = dys + (k * channels + c) * (OH * OW);
+            for (long long h = down.start + threadIdx.x / 32; h < down.end; h += THREADS / 32)
+                for (long long w = across.start + threadIdx.x % 32; w < across.end; w += 32)
+                    dx[h * W + w] += gathered(vs + k * OH * H + h, H, us + k * OW * W + w, W, dy, OH, OW) * part;
             __syncthreads();  // the next region may sample the same pixels
         }
     }

@@ -35,6 +35,8 @@ MOST_REGISTERS = 64
 MORE_REGISTERS = dict.fromkeys(("direct_forward", "direct_backward_input", "direct_backward_weight"), 80)
 # And the matrix product, whose threads hold 16 elements each: two blocks per multiprocessor.
 MORE_REGISTERS["product"] = 128
+# And the gradient of bilinear interpolation, which looks for its outputs along both axes.
+MORE_REGISTERS["bilinear_backward"] = 80
 SEED = 5
 
 
