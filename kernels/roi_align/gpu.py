@@ -53,18 +53,22 @@ def roi_align_backward_regions(
     grad_output, rois = contiguous(grad_output), contiguous(rois)
     regions, bins, dtype = rois.shape[0], grad_output.shape[2:], grad_output.dtype
     sampling = _sampling(dtype, bins, spatial_scale, sampling_ratio, aligned)
+    macros = {"REAL": c_type(dtype)}
     weights = []
     for axis, length in enumerate((height, width)):
         table: Any = empty_beside(rois, (regions, bins[axis], length), dtype)
         numbers = np.int64(table.size), np.int64(length), np.int32(axis == 0)
-        SOURCE.launch_each(
-            "axis_weights", table.size, (rois, table, *numbers, *sampling), {"REAL": c_type(dtype)}
-        )
+        SOURCE.launch_each("axis_weights", table.size, (rois, table, *numbers, *sampling), macros)
         weights.append(table)
+    spans, parts = empty_beside(rois, (regions, 4), np.int64), empty_beside(rois, (regions,), dtype)
+    plane = np.int64(height), np.int64(width)
+    SOURCE.launch_each(
+        "region_spans", regions, (rois, spans, parts, np.int64(regions), *plane, *sampling), macros
+    )
     grad_x: Array = empty_beside(grad_output, input_shape, dtype)
     if batch * channels:
-        sizes = map(np.int64, (regions, batch, channels, height, width))
-        arguments: tuple[Any, ...] = (grad_output, rois, *weights, grad_x, *sizes, *sampling)
+        sizes = map(np.int64, (regions, batch, channels, height, width, *bins))
+        arguments: tuple[Any, ...] = (grad_output, rois, *weights, spans, parts, grad_x, *sizes)
         grid = (min(batch * channels, MOST_BLOCKS),)
-        SOURCE.launch("roi_align_backward", grid, (THREADS,), arguments, {"REAL": c_type(dtype)})
+        SOURCE.launch("roi_align_backward", grid, (THREADS,), arguments, macros)
     return grad_x

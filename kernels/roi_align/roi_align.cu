@@ -102,6 +102,22 @@ __device__ Span span_of(const Grid& grid, long long bins, long long length) {
     return {neighbours(min(a, b), length).lower, neighbours(max(a, b), length).upper + 1};
 }
 
+// spans[k] = the rows [start, end), then the columns, among which are all pixels that a region samples; parts[k] = 1 / the
+// samples of a bin; a thread per region
+extern "C" __global__ void region_spans(const REAL* rois, long long* spans, REAL* parts, long long count, long long H,
+                                        long long W, SAMPLING) {
+    FOR_EACH(k, count) {
+        const Grid rows = rows_of(rois + k * 5, OH, OW, scale, ratio, aligned);
+        const Grid columns = columns_of(rois + k * 5, OH, OW, scale, ratio, aligned);
+        const Span down = span_of(rows, OH, H), across = span_of(columns, OW, W);
+        spans[k * 4] = down.start;
+        spans[k * 4 + 1] = down.end;
+        spans[k * 4 + 2] = across.start;
+        spans[k * 4 + 3] = across.end;
+        parts[k] = 1 / count_of(rows, columns);
+    }
+}
+
 // What a region gives to a pixel: the sum over p, q of v[p] u[q] dy[p, q], for weights H and W elements apart.
 __device__ REAL gathered(const REAL* v, long long H, const REAL* u, long long W, const REAL* dy, long long OH,
                          long long OW) {
@@ -116,9 +132,10 @@ __device__ REAL gathered(const REAL* v, long long H, const REAL* u, long long W,
 
 // dx[n, c, h, w] = sum over the regions of image n and their bins of v[k, p, h] u[k, q, w] dy[k, c, p, q] / count; a block
 // per plane (n, c) takes the regions in their order, for each its threads share the pixels that it samples, a warp a row
-extern "C" __global__ void __launch_bounds__(THREADS)
-roi_align_backward(const REAL* dys, const REAL* rois, const REAL* vs, const REAL* us, REAL* dxs, long long regions,
-                   long long batch, long long channels, long long H, long long W, SAMPLING) {
+extern "C" __global__ void __launch_bounds__(THREADS, 4)  // four blocks: 64 registers, where the compiler took 40 and spilled
+roi_align_backward(const REAL* dys, const REAL* rois, const REAL* vs, const REAL* us, const long long* spans,
+                   const REAL* parts, REAL* dxs, long long regions, long long batch, long long channels, long long H,
+                   long long W, long long OH, long long OW) {
     for (long long plane = blockIdx.x; plane < batch * channels; plane += gridDim.x) {
         const long long n = plane / channels, c = plane % channels;
         REAL* dx = dxs + plane * (H * W);
@@ -126,13 +143,11 @@ roi_align_backward(const REAL* dys, const REAL* rois, const REAL* vs, const REAL
         __syncthreads();
         for (long long k = 0; k < regions; ++k) {
             if (image_of(rois + k * 5, batch) != n) continue;
-            const Grid rows = rows_of(rois + k * 5, OH, OW, scale, ratio, aligned);
-            const Grid columns = columns_of(rois + k * 5, OH, OW, scale, ratio, aligned);
-            const Span down = span_of(rows, OH, H), across = span_of(columns, OW, W);
-            const REAL part = 1 / count_of(rows, columns), *dy = dys + (k * channels + c) * (OH * OW);
+            const Span down = {spans[k * 4], spans[k * 4 + 1]}, across = {spans[k * 4 + 2], spans[k * 4 + 3]};
+            const REAL* dy = dys + (k * channels + c) * (OH * OW);
             for (long long h = down.start + threadIdx.x / 32; h < down.end; h += THREADS / 32)
                 for (long long w = across.start + threadIdx.x % 32; w < across.end; w += 32)
-                    dx[h * W + w] += gathered(vs + k * OH * H + h, H, us + k * OW * W + w, W, dy, OH, OW) * part;
+                    dx[h * W + w] += gathered(vs + k * OH * H + h, H, us + k * OW * W + w, W, dy, OH, OW) * parts[k];
             __syncthreads();  // the next region may sample the same pixels
         }
     }
