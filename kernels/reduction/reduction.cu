@@ -73,7 +73,7 @@ REDUCTION(reduce_all, ELEMENT, 1, a && b)
                 __syncthreads();                                                                  \
             }                                                                                     \
             if (threadIdx.x == 0) ys[row] = partial[0];                                           \
-            __syncthreads();                                                                      \
+            __syncthreads(); /* the next row overwrites what was read */                          \
         }                                                                                         \
     }
 

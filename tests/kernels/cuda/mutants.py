@@ -28,7 +28,7 @@ from pathlib import Path
 from kernels.cuda import emulator
 from kernels.cuda.launch import Source
 from tests.kernels import tables
-from tests.kernels.cuda import sweep
+from tests.kernels.cuda import sweep, transfer
 
 ROOT = Path(__file__).parents[3]
 RESULTS = Path(__file__).parent / "mutants.json"
@@ -38,8 +38,12 @@ CHILD = "--in-this-process"
 NOTICED, SURVIVED, INVALID = "noticed", "survived", "does not compile"
 # Sources beside the operations' folders, and an operation that runs them.
 SHARED = {"loss.cu": "nll_loss", "product.cu": "matmul"}
-# The modes in which the samples are run until one notices: values and bounds, then races.
-MODES = ("undefined", "orders")
+# How the samples are run until one notices: for values and bounds, for other layouts, for races.
+TRIALS = (
+    ("undefined", transfer.to_device),
+    ("undefined", transfer.transposed_to_device),
+    ("orders", transfer.to_device),
+)
 
 # What is changed, and into what. Operators are written with blanks around them, types and pointers are not.
 CHANGES = (
@@ -144,15 +148,22 @@ def reason(mutant: Mutant) -> str:
 
 
 # Changed code that computes the same, and why.
-HARMLESS: dict[str, str] = {}
+HARMLESS = {
+    "xs[i] >= ZERO ? xs[i] : negative_slope * xs[i]": "the slope times zero is zero",
+    "if (threadIdx.x != 0) ys[row] = partial[0]": "all other threads write the same number there",
+    "a != a || a >= b ? a : b": "of two equal numbers either will do",
+    "a != a || a <= b ? a : b": "of two equal numbers either will do",
+    "; /* the next row overwrites what was read */": "a block has a second row only of more than 65536",
+}
 
 
 def _try_here(mutant: Mutant) -> str:
     _put_in_place(mutant)
-    for mode in MODES:
+    samples = tables.table(mutant.folder).SAMPLES
+    for mode, move in TRIALS:
         with emulator.use_mode(mode):
-            for sample in tables.table(mutant.folder).SAMPLES:
-                fault = sweep.fault(sample)
+            for sample in samples:
+                fault = sweep.fault(sample, move)
                 if "does not compile" in fault:
                     return INVALID
                 if fault:

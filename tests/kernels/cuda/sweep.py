@@ -12,7 +12,8 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -36,12 +37,14 @@ def samples(draw: int | None, only: Sequence[str] = ("",)) -> list[Sample]:
     return every if draw is None else random.Random(SEED).sample(every, draw)
 
 
-def fault(sample: Sample) -> str:
-    """What is wrong with some version on a sample; "" if nothing is."""
+def fault(sample: Sample, move: Callable[[Any], Any] = transfer.to_device) -> str:
+    """What is wrong with some version on a sample whose arguments `move` takes to the device; "" if nothing
+    is.
+    """
     want = tables.truth(sample, SEED)
     for version in transfer.device_versions(sample.operation):
         try:
-            got = transfer.run(version, sample, list(sample.make(Draw(SEED, np.float32))))
+            got = transfer.run(version, sample, list(sample.make(Draw(SEED, np.float32))), move)
         except emulator.EmulatorError as error:
             return f"{version.name}: {error}"
         if got is not None and tables.worst_error(got, want) > tables.bound(sample, np.float32):

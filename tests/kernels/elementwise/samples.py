@@ -18,6 +18,7 @@ PAIRS = {
     "both-scalar": ((), ()),
     "empty": ((0, 3), (1,)),
     "outer": ((5, 1), (1, 2)),
+    "alternating": ((2, 1, 3, 1, 2), (1, 3, 1, 2, 1)),
 }
 SHAPES = {"plain": (3, 4), "scalar": (), "empty": (2, 0), "single": (1, 1, 1), "deep": (2, 1, 3, 2)}
 
