@@ -11,7 +11,10 @@ from tests.kernels.sample import Draw
 
 # (samples, inputs, outputs): both sides of the number of samples that are done by dot products, tails of
 # vectors, tiles and parts.
-SIZES = [(1, 300, 210), (3, 129, 517), (6, 77, 29), (8, 1000, 101), (9, 300, 45), (40, 517, 63), (150, 270, 77)]
+SIZES = [
+    *((1, 300, 210), (3, 129, 517), (6, 77, 29), (8, 1000, 101)),
+    *((9, 300, 45), (40, 517, 63), (150, 270, 77)),
+]
 
 
 @pytest.fixture(params=SIZES, ids=str)
