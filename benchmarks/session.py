@@ -90,6 +90,8 @@ class Session:
         except KeyboardInterrupt:
             self.console.print(f"interrupted; {len(store.rows)} rows kept, the same command goes on")
             return 130
+        finally:
+            gc.unfreeze()
         refused = [job for job in jobs if job.key in store.refused]
         self.console.print(f"{len(store.rows)} rows in {store.path.name}, {len(refused)} refused")
         return 1 if refused else 0

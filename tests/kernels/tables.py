@@ -35,6 +35,11 @@ def oracles() -> dict[str, Callable[..., Any]]:
     return {name: oracle for folder in folders() for name, oracle in table(folder).ORACLES.items()}
 
 
+def host_versions(operation: str) -> tuple[str, ...]:
+    """The versions that take arrays in host memory; those of the gpu have tests of their own."""
+    return tuple(row.name for row in registry.table() if row.operation == operation and row.backend != "gpu")
+
+
 def outcome(function: Callable[..., Any], arguments: Sequence[Any], writes: Sequence[int]) -> list[Any]:
     """All arrays that a call produces: what it returns, then what it writes in place by name.
 

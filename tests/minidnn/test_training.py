@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +237,14 @@ class PressCtrlC(training_run.LineReport):
                 signal.pthread_kill(threading.get_ident(), signal.SIGINT)
 
 
+@pytest.fixture
+def python_handles_ctrl_c() -> Iterator[None]:
+    """As in a terminal; a shell's background jobs ignore it, and so do their children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_ctrl_c_stops_after_a_whole_step_and_can_be_resumed(tmp_path: Path, uninterrupted: Trainer) -> None:
     path = tmp_path / "run.safetensors"
     handler = signal.getsignal(signal.SIGINT)
@@ -248,7 +257,7 @@ def test_ctrl_c_stops_after_a_whole_step_and_can_be_resumed(tmp_path: Path, unin
     assert_same_weights(weights(trainer), weights(uninterrupted))
 
 
-def test_a_second_ctrl_c_stops_at_once(tmp_path: Path) -> None:
+def test_a_second_ctrl_c_stops_at_once(tmp_path: Path, python_handles_ctrl_c: None) -> None:
     with pytest.raises(KeyboardInterrupt) as stopped:
         build(tmp_path / "run.safetensors", PressCtrlC(1, presses=2)).fit(EPOCHS)
     assert stopped.type is KeyboardInterrupt

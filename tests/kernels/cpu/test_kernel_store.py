@@ -129,9 +129,9 @@ from numba.core import bytecode
 import kernels.cpu.kernel_store
 
 child = os.fork()
-print(next(bytecode.FunctionIdentity._unique_ids), flush=True)
 if child:
     os.waitpid(child, 0)
+print(next(bytecode.FunctionIdentity._unique_ids), flush=True)
 """
 
 

@@ -11,6 +11,7 @@ import pytest
 import kernels
 from kernels.indexing import index_assign, index_backward
 from kernels.registry import contract
+from tests.kernels.tables import host_versions
 
 ONE = np.ones((2, 3))
 ROWS = (np.array([0, 1, 1]),)
@@ -82,7 +83,7 @@ def test_bad_input(operation: str, arguments: tuple[Any, ...], error: type, mess
         contract(operation)(*arguments)
 
 
-@pytest.mark.parametrize("version", kernels.versions("index_assign"))
+@pytest.mark.parametrize("version", host_versions("index_assign"))
 def test_the_last_of_two_values_for_one_place_stays(version: str) -> None:
     with kernels.use(index_assign=version):
         result = index_assign(np.zeros(3), (np.array([1, 1, -2]),), np.array([5.0, 6.0, 7.0]))
@@ -95,7 +96,7 @@ def test_repeated_places_are_summed_up_in_one_order() -> None:
     indices = (generator.integers(0, 3, 500),)
     grad_output = generator.standard_normal((500, 2)).astype(np.float32)
     results = set()
-    for version in kernels.versions("index_backward"):
+    for version in host_versions("index_backward"):
         with kernels.use(index_backward=version):
             results.add(index_backward(grad_output, indices, (3, 2)).tobytes())
     assert len(results) == 1

@@ -14,11 +14,12 @@ from kernels.nms import batched_nms, nms
 from kernels.nms.order import descending
 from tests.kernels.nms.samples import crowd
 from tests.kernels.sample import Draw
+from tests.kernels.tables import host_versions
 
 BOXES = np.array([[0.0, 0, 4, 4], [0, 0, 4, 3], [10, 10, 12, 12]])
 SCORES = np.array([0.5, 0.9, 0.1])
 CLASSES = np.array([0, 1, 0])
-VERSIONS = kernels.versions("nms")
+VERSIONS = host_versions("nms")
 
 
 @pytest.mark.parametrize(

@@ -18,16 +18,12 @@ from kernels.pool2d import (
 )
 from kernels.window import Window
 from tests.kernels.sample import Draw
+from tests.kernels.tables import host_versions
 
 X = np.zeros((2, 3, 5, 4))
 TILES = Window.of(2, 2)
 Y = np.zeros((2, 3, 2, 2))
 INDICES = np.zeros((2, 3, 2, 2), np.int64)
-
-
-def _host_versions(operation: str) -> tuple[str, ...]:
-    """Those that take NumPy arrays."""
-    return kernels.versions(operation, "reference") + kernels.versions(operation, "cpu")
 
 
 @pytest.mark.parametrize(
@@ -99,7 +95,7 @@ def test_bad_arguments(call: Callable[[], Any], error: type[Exception], message:
         call()
 
 
-@pytest.mark.parametrize("version", _host_versions("max_pool2d_forward"))
+@pytest.mark.parametrize("version", host_versions("max_pool2d_forward"))
 def test_a_window_that_sees_nothing(version: str) -> None:
     """Every tap in the padding: -inf and index -1 (PyTorch's index points outside the plane)."""
     window = Window.of(2, 1, 1, 2)
@@ -110,7 +106,7 @@ def test_a_window_that_sees_nothing(version: str) -> None:
     assert max_pool2d_backward(np.ones((1, 1, 1, 1)), indices, (1, 1, 1, 1), window) == 0
 
 
-@pytest.mark.parametrize("version", _host_versions("max_pool2d_backward"))
+@pytest.mark.parametrize("version", host_versions("max_pool2d_backward"))
 def test_a_window_sends_nothing_to_elements_beyond_it(version: str) -> None:
     """In image i element i - 1 wins everywhere: only the windows around it pass their gradient."""
     size, window = (4, 5), Window.of(3, 2, 1)
@@ -129,7 +125,7 @@ def test_a_window_sends_nothing_to_elements_beyond_it(version: str) -> None:
 
 def test_a_tie_sends_its_gradient_to_the_first_maximum() -> None:
     x = np.array([[[[1.0, 5.0, 5.0], [5.0, 5.0, 2.0]]]])
-    for version in _host_versions("max_pool2d_forward"):
+    for version in host_versions("max_pool2d_forward"):
         with kernels.use(max_pool2d_forward=version):
             indices = max_pool2d_forward(x, Window.of(2, 1))[1]
         assert indices.tolist() == [[[[1, 1]]]]

@@ -14,8 +14,9 @@ from kernels.roi_align import roi_align_backward, roi_align_forward
 from tests.kernels.regions import operators, random_regions
 from tests.kernels.roi_align.samples import _forward as torchvision_roi_align
 from tests.kernels.sample import Draw
+from tests.kernels.tables import host_versions
 
-VERSIONS = kernels.versions("roi_align_forward")
+VERSIONS = host_versions("roi_align_forward")
 X = np.zeros((2, 3, 5, 4))
 ROIS = np.array([[0, 0, 0, 3, 3], [1, 1, 1, 2, 4]], float)
 Y = np.zeros((2, 3, 2, 2))
