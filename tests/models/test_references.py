@@ -71,9 +71,8 @@ def test_live_at_other_sizes_and_classes(reference: Reference) -> None:
 def test_kept_comparisons_at_other_sizes_are_within_bounds() -> None:
     """Of slow models, which `.ci/run` has no time to compare live: the committed run of the script."""
     rows = other_sizes.results()
-    every = references() | variants()
-    assert len(rows) >= 40
-    assert all(every[name].slow for name in rows)
+    slow = {name for name, reference in (references() | variants()).items() if reference.slow}
+    assert len(slow & set(rows)) >= 40
     for row in rows.values():
         for column, bound in other_sizes.COLUMNS.items():
             assert not row[column] or float(row[column]) <= bound.limit, row["name"]
