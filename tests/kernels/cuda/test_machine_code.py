@@ -6,7 +6,7 @@ import pytest
 
 from tests.kernels.cuda import machine_code, nvrtc
 
-pytestmark = pytest.mark.skipif(nvrtc.library() is None, reason="needs NVRTC: pip install nvidia-cuda-nvrtc")
+pytestmark = pytest.mark.skipif(nvrtc.library() is None, reason='needs NVRTC: pip install -e ".[cuda]"')
 
 ADD_UP = """
 extern "C" __global__ void add_up(const float* x, float* y, int stride) {
