@@ -68,11 +68,11 @@ def test_live_at_other_sizes_and_classes(reference: Reference) -> None:
     assert complaints == []
 
 
-def test_kept_comparisons_at_other_sizes_are_within_bounds() -> None:
-    """Of slow models, which `.ci/run` has no time to compare live: the committed run of the script."""
+def test_every_slow_model_was_compared_at_another_size() -> None:
+    """`.ci/run` has no time to compare them live: the committed run of the script."""
     rows = other_sizes.results()
     slow = {name for name, reference in (references() | variants()).items() if reference.slow}
-    assert len(slow & set(rows)) >= 40
+    assert set(rows) >= slow
     for row in rows.values():
         for column, bound in other_sizes.COLUMNS.items():
             assert not row[column] or float(row[column]) <= bound.limit, row["name"]
