@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minidnn import Tensor, load, nn, optim, save, training
+from minidnn import Tensor, load, nn, optim, save
 from minidnn.data import ArrayDataset, DataLoader
-from minidnn.training import Trainer, TrainingInterrupted, evaluate
-from tests.minidnn import training_run
-from tests.minidnn.training_run import EPOCHS, build, metrics_of
+from minidnn.training import Totals, Trainer, TrainingInterrupted, evaluate
+from minidnn.training import trainer as training_loop
+from tests.minidnn.training import run as training_run
+from tests.minidnn.training.run import EPOCHS, build, metrics_of
 from tests.program import ENVIRONMENT
 
 
@@ -113,7 +114,7 @@ class StopAfter(training_run.LineReport):
     def __init__(self, batches: int) -> None:
         self.left = batches
 
-    def batch(self, epoch: int, batch: int, totals: training.Totals) -> None:
+    def batch(self, epoch: int, batch: int, totals: Totals) -> None:
         self.left -= 1
         if self.left < 0:
             raise RuntimeError("killed")
@@ -123,7 +124,7 @@ class StopAfter(training_run.LineReport):
 def test_a_run_stopped_in_many_places_ends_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uninterrupted: Trainer, seconds: float
 ) -> None:
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", seconds)
+    monkeypatch.setattr(training_loop, "CHECKPOINT_SECONDS", seconds)
     path = tmp_path / "run.safetensors"
     for batches in (0, 1, 89, 90, 91, 60):
         trainer = build(path, StopAfter(batches))
@@ -230,7 +231,7 @@ class PressCtrlC(training_run.LineReport):
     def __init__(self, at: int, presses: int = 1) -> None:
         self.at, self.presses = at, presses
 
-    def batch(self, epoch: int, batch: int, totals: training.Totals) -> None:
+    def batch(self, epoch: int, batch: int, totals: Totals) -> None:
         if (epoch - 1) * 90 + batch == self.at:
             for _ in range(self.presses):
                 # To this thread: what is sent to the process may wait in another one, where two become one.
@@ -279,7 +280,7 @@ def test_it_trains_outside_the_main_thread() -> None:
 def killed_again_and_again(folder: Path, kills: int, seed: int) -> dict[str, Any]:
     """Start the run, kill it at a random moment, resume it, ..., and return what the last one saved."""
     moments = random.Random(seed)
-    command = [sys.executable, "-m", "tests.minidnn.training_run", str(folder / "run"), str(folder / "final")]
+    command = [sys.executable, "-m", "tests.minidnn.training.run", str(folder / "run"), str(folder / "final")]
     for _ in range(kills):
         with subprocess.Popen(
             [*command, "--resume"], stdout=subprocess.PIPE, text=True, env=ENVIRONMENT

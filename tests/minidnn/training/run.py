@@ -1,4 +1,4 @@
-"""A small training run as a program of its own, for tests that kill it: python -m tests.minidnn.training_run.
+"""A small training run as a program of its own, for tests that kill it: python -m tests.minidnn.training.run.
 
 It has everything whose state could be forgotten: dropout, batch norm's running statistics, momentum, a
 sequence of schedules, shuffling, random shifts, and checkpoints several times an epoch.
@@ -10,10 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from minidnn import data, manual_seed, nn, optim, save, training
+from minidnn import data, manual_seed, nn, optim, save
 from minidnn.data import DataLoader
 from minidnn.optim import schedule
 from minidnn.training import EpochMetrics, Totals, Trainer
+from minidnn.training import trainer as training_loop
 
 EPOCHS = 4
 
@@ -66,7 +67,7 @@ def build(checkpoint: Path | None, report: Any = None, lr: float = 0.05) -> Trai
 
 
 def main() -> None:
-    training.CHECKPOINT_SECONDS = 0.02
+    training_loop.CHECKPOINT_SECONDS = 0.02
     path = Path(sys.argv[1])
     trainer = build(path, LineReport())
     trainer.fit(EPOCHS, resume="--resume" in sys.argv)
