@@ -182,6 +182,18 @@ def report(threads: Threads = None, results: Results = None) -> None:
 
 
 @app.command()
+def choices(threads: Threads = None, results: Results = None) -> None:
+    """Write from stored results which versions the default chooses, and how the rules' numbers were found."""
+    from benchmarks import choices as table
+    from benchmarks import machine
+    from benchmarks.results import FOLDER
+    from benchmarks.threads import available
+
+    for path in table.write(results or FOLDER / machine.slug(threads or available())):
+        typer.echo(path)
+
+
+@app.command()
 def race(
     kernel: Annotated[Path, typer.Argument(help="A file that announces a version with kernels.implements.")],
     quick: Quick = False,
