@@ -1,5 +1,6 @@
 """Layers and losses as modules, with PyTorch's names, arguments and initialisation."""
 
+from minidnn.nn import utils
 from minidnn.nn.activation import (
     GELU,
     Hardsigmoid,
@@ -83,4 +84,5 @@ __all__ = [
     "Tanh",
     "Upsample",
     "ZeroPad2d",
+    "utils",
 ]
