@@ -13,6 +13,7 @@ downloaded, no archive is unpacked to disk, and no foreign pickle is run.
 from minidnn.data.augment import RandomShift
 from minidnn.data.cifar import cifar
 from minidnn.data.dataset import ArrayDataset, Dataset, Subset, stratified_indices
+from minidnn.data.digit_scenes import DigitScenes
 from minidnn.data.digits import digits
 from minidnn.data.fingerprint import fingerprint
 from minidnn.data.idx import mnist, read_idx
@@ -26,6 +27,7 @@ __all__ = [
     "ArrayDataset",
     "DataLoader",
     "Dataset",
+    "DigitScenes",
     "FitImage",
     "ImageFolder",
     "Preprocessing",
