@@ -23,7 +23,7 @@ from kernels.convolution import (
     check_window,
 )
 from kernels.prepared import PreparedWeight, check_activation, check_prepared
-from kernels.registry import dispatch
+from kernels.registry import dispatch, on_device
 from kernels.window import Window
 
 __all__ = [
@@ -122,11 +122,12 @@ def conv2d_forward_prepared(
 
     Raises:
         ValueError, TypeError: as `conv2d_forward`; a weight prepared for another window, other groups or
-            another operation; an unknown activation.
+            another operation; an unknown activation; x and the weight in memory of different devices.
     """
     check_window(window)
     check_prepared(prepared, "conv2d", window=window, groups=groups)
     weight = prepared.weight
+    on_device((x, weight, bias))  # refuses a mix
     check_floating(analytic=activation is None, x=x, prepared=weight, bias=bias)
     check_planes("x", x)
     check_channels("x", x, weight.shape[1] * groups, weight, groups)

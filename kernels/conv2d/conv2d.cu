@@ -4,17 +4,19 @@
 //   im2col          every patch becomes a column, so that the convolution is a matrix product
 //   tiled_product   that product: tiles of both matrices are shared by the threads of a block
 //
+// The forward kernels end with an activation, a number that activations.cuh knows.
 // Every result is summed by one thread in a fixed order: there are no atomics.
 #include "common.cuh"
+#include "activations.cuh"
 #include "block.cuh"
 #include "window.cuh"
 
 // Channels of the input and of the output, all groups together.
 #define CHANNELS long long in_channels, long long out_channels, long long groups
 
-// y[n, o, i, j] = b[o] + sum over c, p, q of w[o, c, p, q] x[n, g C + c, h, w]
+// y[n, o, i, j] = activation of b[o] + sum over c, p, q of w[o, c, p, q] x[n, g C + c, h, w]
 extern "C" __global__ void direct_forward(const REAL* xs, const REAL* weights, const REAL* bias, REAL* ys,
-                                          long long count, WINDOW, CHANNELS) {
+                                          long long count, WINDOW, CHANNELS, int activation) {
     const long long C = in_channels / groups, O = out_channels / groups;
     FOR_EACH(place, count) {
         const long long j = place % OW, i = place / OW % OH;
@@ -24,7 +26,7 @@ extern "C" __global__ void direct_forward(const REAL* xs, const REAL* weights, c
         REAL sum = 0;
         for (long long c = 0; c < C; ++c)
             FOR_EACH_TAP(i, j, p, q, h, w) { sum += weight[(c * KH + p) * KW + q] * x[(c * H + h) * W + w]; }
-        ys[place] = bias ? sum + bias[o] : sum;
+        ys[place] = activated(bias ? sum + bias[o] : sum, activation);
     }
 }
 
@@ -90,13 +92,22 @@ extern "C" __global__ void im2col(const REAL* xs, REAL* columns, long long count
     }
 }
 
-// y[b] = a[b % groups] columns[b] + bias, for matrices a (rows, depth) and columns (depth, width)
+// y[n, o, position] = activation of y[n, o, position] + b[o], for products that a library has left there
+extern "C" __global__ void end_product(REAL* ys, const REAL* bias, long long count, long long channels,
+                                       long long positions, int activation) {
+    FOR_EACH(place, count) {
+        const REAL y = ys[place];
+        ys[place] = activated(bias ? y + bias[place / positions % channels] : y, activation);
+    }
+}
+
+// y[b] = activation of a[b % groups] columns[b] + bias, for matrices a (rows, depth) and columns (depth, width). A warp
+// has two rows of a tile, 32 neighbouring elements, one per bank: a column of padding would make two of them meet.
 #define TILE 16
 extern "C" __global__ void __launch_bounds__(TILE * TILE)
 tiled_product(const REAL* as, const REAL* columns, const REAL* bias, REAL* ys, long long batches, long long groups,
-              long long rows, long long depth, long long width) {
-    __shared__ REAL a_tile[TILE][TILE];
-    __shared__ REAL column_tile[TILE][TILE + 1];
+              long long rows, long long depth, long long width, int activation) {
+    __shared__ REAL a_tile[TILE][TILE], column_tile[TILE][TILE];
     const int tx = threadIdx.x, ty = threadIdx.y;
     const long long column = (long long)blockIdx.x * TILE + tx, row = (long long)blockIdx.y * TILE + ty;
     for (long long b = blockIdx.z; b < batches; b += gridDim.z) {
@@ -113,6 +124,7 @@ tiled_product(const REAL* as, const REAL* columns, const REAL* bias, REAL* ys, l
             __syncthreads();
         }
         if (row < rows && column < width)
-            ys[(b * rows + row) * width + column] = bias ? sum + bias[group * rows + row] : sum;
+            ys[(b * rows + row) * width + column] =
+                activated(bias ? sum + bias[group * rows + row] : sum, activation);
     }
 }

@@ -14,7 +14,7 @@ from kernels.conv2d.cpu_fused import launch, make_plan, pack_filters
 from kernels.conv2d.cpu_geometry import is_one_position, is_pointwise
 from kernels.conv2d.cpu_winograd import announce_winograd
 from kernels.conv2d.cpu_winograd_weight import announce_winograd_weight
-from kernels.conv2d.versions import announce_version
+from kernels.conv2d.versions import announce_version, pack_nothing
 from kernels.cpu.compilation import contiguous, parallel, tasks_for
 from kernels.cpu.endings import CODES as ENDINGS
 from kernels.cpu.endings import end_with
@@ -64,12 +64,6 @@ def convolve_loops(
                         min(out_width, (width - 1 - shift) // stride + 1),
                     ):
                         y[n, o, i, j] += factor * x[n, first + c, h, j * stride + shift]
-
-
-def _pack_nothing(
-    weight: Array, input_shape: Sequence[int], window: Window, groups: int
-) -> tuple[Array, ...]:
-    return ()
 
 
 def _run_loops(
@@ -191,7 +185,7 @@ def _run_im2col(
     return y
 
 
-announce_version("loops", "plain loops, the output's rows over all threads", _pack_nothing, _run_loops)
+announce_version("loops", "plain loops, the output's rows over all threads", pack_nothing, _run_loops)
 announce_version("im2col", "columns materialised, then a tiled matrix product", _pack, _run_im2col)
 announce_version(
     "fused_im2col", "panels of columns gathered on the way into a tiled matrix product", _pack, _run_fused

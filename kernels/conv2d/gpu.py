@@ -17,11 +17,11 @@ from kernels.conv2d import (
     conv2d_backward_bias,
     conv2d_backward_input,
     conv2d_backward_weight,
-    conv2d_forward,
 )
+from kernels.conv2d.versions import Forward, announce_version, pack_nothing, run_on_weight
+from kernels.cuda.activations import activation_number
 from kernels.cuda.launch import THREADS, Source, array_module, c_type, contiguous, empty_beside, floating
 from kernels.cuda.window import window_arguments
-from kernels.elementwise import add
 from kernels.registry import implements
 from kernels.window import Window
 
@@ -35,16 +35,18 @@ def _channels(x_channels: int, out_channels: int, groups: int) -> list[np.int64]
     return [np.int64(number) for number in (x_channels, out_channels, groups)]
 
 
-@implements(conv2d_forward, "direct", "one thread per output walks over its patch", fits=floating)
-def conv2d_forward_direct(x: Array, weight: Array, bias: Array | None, window: Window, groups: int) -> Array:
+def direct_forward(
+    x: Array, weight: Array, bias: Array | None, window: Window, groups: int, activation: str | None
+) -> Array:
     """Every thread reads its patch and its filter from global memory."""
     x, weight = contiguous(x), contiguous(weight)
     size = window.output_size(x.shape[2:])
     y: Array = empty_beside(x, (x.shape[0], weight.shape[0], *size), x.dtype)
     arguments = (
-        *(x, weight, None if bias is None else contiguous(bias), y, np.int64(y.size)),
+        *(x, weight, contiguous(bias), y, np.int64(y.size)),
         *window_arguments(window, x.shape[2:], size),
         *_channels(x.shape[1], weight.shape[0], groups),
+        activation_number(activation),
     )
     SOURCE.launch_each("direct_forward", y.size, arguments, {"REAL": c_type(x.dtype)})
     return y
@@ -62,26 +64,24 @@ def _columns(x: Any, window: Window, groups: int) -> Any:
     return columns
 
 
-@implements(conv2d_forward, "im2col", "patches as columns, and the library's matrix product", fits=floating)
-def conv2d_forward_im2col(x: Array, weight: Array, bias: Array | None, window: Window, groups: int) -> Array:
+def _im2col(
+    x: Array, weight: Array, bias: Array | None, window: Window, groups: int, activation: str | None
+) -> Array:
     """The columns take KH KW times the input's memory."""
     columns = _columns(x, window, groups)  # (N G, C KH KW, OH OW)
     depth, width = columns.shape[1:]
-    rows = weight.shape[0] // groups
-    filters: Any = contiguous(weight).reshape(1, groups, rows, depth)
+    filters: Any = contiguous(weight).reshape(1, groups, weight.shape[0] // groups, depth)
     product = array_module(x).matmul(filters, columns.reshape(x.shape[0], groups, depth, width))
     y: Array = product.reshape(x.shape[0], weight.shape[0], *window.output_size(x.shape[2:]))
-    return y if bias is None else add(y, bias.reshape(1, bias.shape[0], 1, 1))
+    if bias is not None or activation is not None:
+        sizes = [np.int64(number) for number in (y.size, weight.shape[0], width)]
+        arguments = (y, contiguous(bias), *sizes, activation_number(activation))
+        SOURCE.launch_each("end_product", y.size, arguments, {"REAL": c_type(x.dtype)})
+    return y
 
 
-@implements(
-    conv2d_forward,
-    "im2col_tiled",
-    "patches as columns, and a product on tiles in shared memory",
-    fits=floating,
-)
-def conv2d_forward_im2col_tiled(
-    x: Array, weight: Array, bias: Array | None, window: Window, groups: int
+def _im2col_tiled(
+    x: Array, weight: Array, bias: Array | None, window: Window, groups: int, activation: str | None
 ) -> Array:
     """Every element of a tile is read once from global memory and used by the threads of a whole row."""
     columns = _columns(x, window, groups)  # (N G, C KH KW, OH OW)
@@ -92,9 +92,18 @@ def conv2d_forward_im2col_tiled(
         return y
     grid = (-(-width // TILE), -(-rows // TILE), min(batches, MOST_BATCHES))
     sizes = [np.int64(number) for number in (batches, groups, rows, depth, width)]
-    arguments = (contiguous(weight), columns, None if bias is None else contiguous(bias), y, *sizes)
+    arguments = (contiguous(weight), columns, contiguous(bias), y, *sizes, activation_number(activation))
     SOURCE.launch("tiled_product", grid, (TILE, TILE), arguments, {"REAL": c_type(x.dtype)})
     return y
+
+
+def _announce(name: str, idea: str, forward: Forward) -> None:
+    announce_version(name, idea, pack_nothing, run_on_weight(forward), backend="gpu")
+
+
+_announce("direct", "one thread per output walks over its patch", direct_forward)
+_announce("im2col", "patches as columns, and the library's matrix product", _im2col)
+_announce("im2col_tiled", "patches as columns, and a product on tiles in shared memory", _im2col_tiled)
 
 
 @implements(

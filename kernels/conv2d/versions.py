@@ -1,4 +1,4 @@
-"""How a version of the convolution on the CPU enters the table: prepared and cold at once.
+"""How a version of the convolution enters the table: prepared and cold at once.
 
 A version is written as two functions, what it does to a weight once and how it runs on the outcome. Its cold
 form, `conv2d_forward`, is one after the other.
@@ -38,6 +38,21 @@ class Run(Protocol):
         """Return y."""
 
 
+class Forward(Protocol):
+    """How a version runs that reads the weight as it lies."""
+
+    def __call__(
+        self,
+        x: Array,
+        weight: Array,
+        bias: Array | None,
+        window: Window,
+        groups: int,
+        activation: str | None,
+    ) -> Array:
+        """Return y."""
+
+
 TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 # Activations that are a clamp: their bounds.
 CLAMPS: dict[str | None, tuple[float, float]] = {
@@ -51,24 +66,47 @@ def _any_shape(weight_shape: Sequence[int], input_shape: Sequence[int], window: 
     return True
 
 
+def pack_nothing(weight: Array, input_shape: Sequence[int], window: Window, groups: int) -> tuple[Array, ...]:
+    """For versions that read the weight as it lies."""
+    return ()
+
+
+def run_on_weight(forward: Forward) -> Run:
+    """Return how such a version runs on a prepared weight."""
+
+    def run(
+        x: Array,
+        prepared: PreparedWeight,
+        bias: Array | None,
+        window: Window,
+        groups: int,
+        activation: str | None,
+    ) -> Array:
+        return forward(x, prepared.weight, bias, window, groups, activation)
+
+    return run
+
+
 def announce_version(
     name: str,
     idea: str,
     pack: Pack,
     run: Run,
     *,
+    backend: str = "cpu",
     fits: Test = _any_shape,
     pays: Test = _any_shape,
     pays_cold: Test | None = None,
     default_types: Sequence[np.dtype[Any]] = TYPES,
 ) -> None:
-    """Enter a CPU version into the ladders of the three forward operations.
+    """Enter a version into the ladders of the three forward operations.
 
     Args:
         name: its name on the ladder.
         idea: one line that says what it does differently.
         pack: makes the packed arrays of a weight.
         run: runs on a weight prepared by this version; x of any memory layout.
+        backend: whose ladders: "cpu" or "gpu".
         fits: for which shapes it can run; the dtype, float32 or float64, is looked at here.
         pays: for which shapes it is the best of those that fit, the weight being prepared.
         pays_cold: the same with the preparation's time included; by default as `pays`.
@@ -78,7 +116,7 @@ def announce_version(
 
     def prepare(weight: Array, input_shape: Sequence[int], window: Window, groups: int) -> PreparedWeight:
         packed = pack(weight, input_shape, window, groups)
-        return PreparedWeight("conv2d", "cpu", name, weight, (window, groups), packed)
+        return PreparedWeight("conv2d", backend, name, weight, (window, groups), packed)
 
     def cold(x: Array, weight: Array, bias: Array | None, window: Window, groups: int) -> Array:
         return run(x, prepare(weight, x.shape, window, groups), bias, window, groups, None)
@@ -87,7 +125,7 @@ def announce_version(
         conv2d_prepare_weight,
         name,
         idea,
-        backend="cpu",
+        backend=backend,
         fits=lambda weight, input_shape, window, groups: (
             weight.dtype in TYPES and fits(weight.shape, input_shape, window, groups)
         ),
@@ -99,14 +137,14 @@ def announce_version(
         conv2d_forward_prepared,
         name,
         idea,
-        backend="cpu",
-        fits=lambda x, prepared, bias, window, groups, activation: prepared.is_for("cpu", name),
+        backend=backend,
+        fits=lambda x, prepared, bias, window, groups, activation: prepared.is_for(backend, name),
     )(run)
     implements(
         conv2d_forward,
         name,
         idea,
-        backend="cpu",
+        backend=backend,
         fits=lambda x, weight, bias, window, groups: (
             x.dtype in TYPES and fits(weight.shape, x.shape, window, groups)
         ),

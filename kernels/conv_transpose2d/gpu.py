@@ -19,6 +19,7 @@ from kernels.conv_transpose2d import (
     conv_transpose2d_backward_weight,
     conv_transpose2d_forward,
 )
+from kernels.cuda.activations import activation_number
 from kernels.cuda.launch import c_type, contiguous, empty_beside, floating
 from kernels.cuda.window import window_arguments
 from kernels.elementwise import add
@@ -33,6 +34,7 @@ def _run(
     shapes: tuple[Sequence[int], Sequence[int]],
     window: Window,
     groups: int,
+    *more: np.generic,
 ) -> None:
     """Run a kernel of conv2d.cu over the elements of the last array; shapes are those of x and y."""
     x_shape, y_shape = shapes
@@ -41,6 +43,7 @@ def _run(
         *map(np.int64, (arrays[-1].size, *counts)),
         *window_arguments(window, y_shape[2:], x_shape[2:]),
         *map(np.int64, (y_shape[1], x_shape[1], groups)),
+        *more,
     )
     SOURCE.launch_each(kernel, arrays[-1].size, arguments, {"REAL": c_type(arrays[-1].dtype)})
 
@@ -69,7 +72,8 @@ def conv_transpose2d_backward_input_direct(
     grad_output = contiguous(grad_output)
     grad_x: Array = empty_beside(grad_output, input_shape, grad_output.dtype)
     arrays = (grad_output, contiguous(weight), None, grad_x)
-    _run("direct_forward", arrays, (), (input_shape, grad_output.shape), window, groups)
+    shapes = (input_shape, grad_output.shape)
+    _run("direct_forward", arrays, (), shapes, window, groups, activation_number(None))
     return grad_x
 
 

@@ -15,7 +15,7 @@ from kernels.conv2d.gpu import (
     conv2d_backward_bias_rows,
     conv2d_backward_input_direct,
     conv2d_backward_weight_direct,
-    conv2d_forward_direct,
+    direct_forward,
 )
 from kernels.cuda.activations import activation_number
 from kernels.cuda.launch import THREADS, Source, c_type, contiguous, empty_beside, floating
@@ -27,7 +27,6 @@ from kernels.depthwise_conv2d import (
     depthwise_conv2d_forward,
     depthwise_conv2d_forward_activated,
 )
-from kernels.prepared import activate
 from kernels.registry import implements
 from kernels.window import Window
 
@@ -137,15 +136,15 @@ def _launch(kernel: str, batch: int, channels: int, tiles: Tiles, arguments: Seq
 @implements(depthwise_conv2d_forward, "direct", DIRECT, fits=floating)
 def depthwise_conv2d_forward_direct(x: Array, weight: Array, bias: Array | None, window: Window) -> Array:
     """Every thread reads its patch and its filter from global memory."""
-    return conv2d_forward_direct(x, weight, bias, window, x.shape[1])
+    return direct_forward(x, weight, bias, window, x.shape[1], None)
 
 
 @implements(depthwise_conv2d_forward_activated, "direct", DIRECT, fits=floating)
 def depthwise_conv2d_forward_activated_direct(
     x: Array, weight: Array, bias: Array | None, window: Window, activation: str
 ) -> Array:
-    """The activation in a launch of its own."""
-    return activate(depthwise_conv2d_forward_direct(x, weight, bias, window), activation)
+    """The activation before the value is written."""
+    return direct_forward(x, weight, bias, window, x.shape[1], activation)
 
 
 @implements(depthwise_conv2d_backward_input, "direct", DIRECT, fits=floating)

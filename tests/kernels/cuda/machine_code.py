@@ -86,8 +86,8 @@ def builds() -> list[Build]:
         for sample in samples(None):
             for dtype in (np.float32, np.float64):
                 for version in transfer.device_versions(sample.operation):
-                    moved = [transfer.to_device(argument) for argument in sample.make(Draw(SEED, dtype))]
-                    if version.fits(*moved):
+                    moved = transfer.arguments_for(version, sample.make(Draw(SEED, dtype)))
+                    if moved is not None:
                         with kernels.use(**{version.operation: version.name}):
                             registry.contract(version.operation)(*moved)
     return sorted(found)

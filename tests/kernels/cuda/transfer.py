@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import kernels
-from kernels import registry
+from kernels import PreparedWeight, registry
 from kernels.cuda import emulator
 from kernels.registry import Version
 from tests.kernels import tables
@@ -32,6 +32,39 @@ def transposed_to_device(argument: Any) -> Any:
     return to_device(argument.T).T if isinstance(argument, np.ndarray) else to_device(argument)
 
 
+def arguments_for(
+    version: Version, arguments: Sequence[Any], move: Callable[[Any], Any] = to_device
+) -> list[Any] | None:
+    """A sample's arguments on the device; None where the version does not take them.
+
+    A prepared weight is made anew, by the version that is to run on it. Of the samples with one those for the
+    reference stand for all: what other host versions made is not for the device.
+    """
+    moved = []
+    for argument in arguments:
+        if isinstance(argument, PreparedWeight):
+            anew = _prepared_anew(argument, arguments[0].shape, version, move)
+            if anew is None:
+                return None
+            moved.append(anew)
+        else:
+            moved.append(move(argument))
+    return moved if version.fits(*moved) else None
+
+
+def _prepared_anew(
+    prepared: PreparedWeight, input_shape: Sequence[int], version: Version, move: Callable[[Any], Any]
+) -> PreparedWeight | None:
+    operation = f"{prepared.operation}_prepare_weight"
+    maker = next(row for row in device_versions(operation) if row.name == version.name)
+    arguments = (move(prepared.weight), input_shape, *prepared.settings)
+    if prepared.backend != "reference" or not maker.fits(*arguments):
+        return None
+    with kernels.use(**{operation: maker.name}):
+        anew: PreparedWeight = registry.contract(operation)(*arguments)
+    return anew
+
+
 def run(
     version: Version, sample: Sample, arguments: Sequence[Any], move: Callable[[Any], Any] = to_device
 ) -> list[np.ndarray] | None:
@@ -39,8 +72,8 @@ def run(
 
     No input may have been modified.
     """
-    moved = [move(argument) for argument in arguments]
-    if not version.fits(*moved):
+    moved = arguments_for(version, arguments, move)
+    if moved is None:
         return None
     with kernels.use(**{version.operation: version.name}):
         results = tables.outcome(registry.contract(version.operation), moved, sample.writes)
