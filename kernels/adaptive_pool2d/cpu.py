@@ -14,15 +14,12 @@ from kernels.adaptive_pool2d import (
     adaptive_max_pool2d_backward,
     adaptive_max_pool2d_forward,
 )
-from kernels.array import FLOATING, Array
+from kernels.array import Array
 from kernels.cpu.compilation import compiled, contiguous, parallel, tasks_for
+from kernels.cpu.mapping import floating
 from kernels.memory import empty
 from kernels.registry import implements
 from kernels.window import Pair, adaptive_bounds
-
-
-def _floating(x: Array, *others: Any) -> bool:
-    return x.dtype in FLOATING
 
 
 @functools.lru_cache(maxsize=1024)
@@ -37,7 +34,7 @@ def _flat_planes(x: Array) -> Array:
 
 
 @implements(
-    adaptive_average_pool2d_forward, "planes", "rows of a bin are added, then its columns", fits=_floating
+    adaptive_average_pool2d_forward, "planes", "rows of a bin are added, then its columns", fits=floating
 )
 def adaptive_average_pool2d_forward_planes(x: Array, output_size: Pair) -> Array:
     """One row of sums is reused for all bins of a height."""
@@ -75,7 +72,7 @@ def _average_bins(x: Any, plane: int, top: int, bottom: int, columns: Any, sums:
     adaptive_average_pool2d_backward,
     "planes",
     "shares go to a row, and the row to the bin's rows",
-    fits=_floating,
+    fits=floating,
 )
 def adaptive_average_pool2d_backward_planes(grad_output: Array, input_shape: Sequence[int]) -> Array:
     """One row of shares serves all rows of a bin."""
@@ -111,7 +108,7 @@ def _share_bins(
             row[w] += shares[w]
 
 
-@implements(adaptive_max_pool2d_forward, "planes", "every bin in turn, over all cores", fits=_floating)
+@implements(adaptive_max_pool2d_forward, "planes", "every bin in turn, over all cores", fits=floating)
 def adaptive_max_pool2d_forward_planes(x: Array, output_size: Pair) -> tuple[Array, Array]:
     """Every task takes whole planes."""
     y = empty((*x.shape[:2], *output_size), x.dtype)
@@ -136,7 +133,7 @@ def _maxima(task: int, tasks: int, x: Any, y: Any, indices: Any, rows: Any, colu
 
 
 @implements(
-    adaptive_max_pool2d_backward, "planes", "every bin adds its gradient at its winner", fits=_floating
+    adaptive_max_pool2d_backward, "planes", "every bin adds its gradient at its winner", fits=floating
 )
 def adaptive_max_pool2d_backward_planes(
     grad_output: Array, indices: Array, input_shape: Sequence[int]

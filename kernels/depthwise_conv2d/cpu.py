@@ -9,12 +9,13 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
-from kernels.array import FLOATING, Array
+from kernels.array import Array
 from kernels.conv2d.cpu_backward import conv2d_backward_bias_planes
 from kernels.cpu.band_sums import add_band
 from kernels.cpu.bands import band_rows, load_band, store_band
 from kernels.cpu.compilation import compiled, contiguous, parallel, tasks_for
 from kernels.cpu.endings import CODES, end_with
+from kernels.cpu.mapping import floating
 from kernels.cpu.phases import backward_layout, forward_layout, layout_of
 from kernels.cpu.simd import INDEX, VectorBuilder, vector_lanes
 from kernels.depthwise_conv2d import (
@@ -39,12 +40,8 @@ from kernels.registry import implements
 from kernels.window import Window
 
 
-def _floating(x: Array, *others: Any) -> bool:
-    return x.dtype in FLOATING
-
-
 @implements(
-    depthwise_conv2d_forward, "phases", "padded planes in the cache, sorted by the stride", fits=_floating
+    depthwise_conv2d_forward, "phases", "padded planes in the cache, sorted by the stride", fits=floating
 )
 def depthwise_conv2d_forward_phases(x: Array, weight: Array, bias: Array | None, window: Window) -> Array:
     """One group is a channel's plane and its M outputs."""
@@ -55,7 +52,7 @@ def depthwise_conv2d_forward_phases(x: Array, weight: Array, bias: Array | None,
     depthwise_conv2d_forward_activated,
     "phases",
     "the activation while a band is in the cache",
-    fits=_floating,
+    fits=floating,
 )
 def depthwise_conv2d_forward_activated_phases(
     x: Array, weight: Array, bias: Array | None, window: Window, activation: str
@@ -85,7 +82,7 @@ def _forward(x: Array, weight: Array, bias: Array | None, window: Window, activa
     depthwise_conv2d_backward_input,
     "phases",
     "gather: each phase of x meets its own taps of the padded gradient",
-    fits=_floating,
+    fits=floating,
 )
 def depthwise_conv2d_backward_input_phases(
     grad_output: Array, weight: Array, input_shape: Sequence[int], window: Window
@@ -167,7 +164,7 @@ def _convolve_bands(
     depthwise_conv2d_backward_weight,
     "phases",
     "the sums of nine taps in registers, over planes sorted by the stride",
-    fits=_floating,
+    fits=floating,
 )
 def depthwise_conv2d_backward_weight_phases(grad_output: Array, x: Array, window: Window) -> Array:
     """A channel belongs to one task, which adds up its samples in order."""
@@ -305,7 +302,7 @@ implements(
     depthwise_conv2d_backward_bias,
     "planes",
     "sums of planes over vectors, channels over all threads",
-    fits=_floating,
+    fits=floating,
     backend="cpu",
 )(conv2d_backward_bias_planes)
 

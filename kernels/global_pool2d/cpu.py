@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from kernels.array import FLOATING, Array
+from kernels.array import Array
 from kernels.cpu.compilation import compiled, contiguous, parallel, tasks_for
+from kernels.cpu.mapping import floating
 from kernels.global_pool2d import (
     global_average_pool2d_backward,
     global_average_pool2d_forward,
@@ -19,11 +20,7 @@ from kernels.memory import empty
 from kernels.registry import implements
 
 
-def _floating(x: Array, *others: Any) -> bool:
-    return x.dtype in FLOATING
-
-
-@implements(global_average_pool2d_forward, "planes", "one vector sum per plane", fits=_floating)
+@implements(global_average_pool2d_forward, "planes", "one vector sum per plane", fits=floating)
 def global_average_pool2d_forward_planes(x: Array) -> Array:
     """Every task takes whole planes."""
     y = empty((*x.shape[:2], 1, 1), x.dtype)
@@ -51,7 +48,7 @@ def _sum(x: Any) -> Any:
     return total
 
 
-@implements(global_average_pool2d_backward, "planes", "one vector fill per plane", fits=_floating)
+@implements(global_average_pool2d_backward, "planes", "one vector fill per plane", fits=floating)
 def global_average_pool2d_backward_planes(grad_output: Array, input_shape: Sequence[int]) -> Array:
     """Every task fills whole planes."""
     grad_x = empty(tuple(input_shape), grad_output.dtype)
@@ -68,7 +65,7 @@ def _fill(task: int, tasks: int, grad_output: Any, grad_x: Any) -> None:
         grad_x[plane, :] = grad_output[plane] / grad_x.dtype.type(area)
 
 
-@implements(global_max_pool2d_forward, "planes", "one pass per plane over all cores", fits=_floating)
+@implements(global_max_pool2d_forward, "planes", "one pass per plane over all cores", fits=floating)
 def global_max_pool2d_forward_planes(x: Array) -> tuple[Array, Array]:
     """Every task takes whole planes."""
     y = empty((*x.shape[:2], 1, 1), x.dtype)
@@ -89,7 +86,7 @@ def _maxima(task: int, tasks: int, x: Any, y: Any, indices: Any) -> None:
         y[plane], indices[plane] = best, winner
 
 
-@implements(global_max_pool2d_backward, "planes", "zeros and one write per plane", fits=_floating)
+@implements(global_max_pool2d_backward, "planes", "zeros and one write per plane", fits=floating)
 def global_max_pool2d_backward_planes(
     grad_output: Array, indices: Array, input_shape: Sequence[int]
 ) -> Array:

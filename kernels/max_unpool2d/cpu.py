@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from kernels.array import FLOATING, Array
+from kernels.array import Array
 from kernels.cpu.compilation import contiguous, parallel, tasks_for
+from kernels.cpu.mapping import floating
 from kernels.max_unpool2d import max_unpool2d_backward, max_unpool2d_forward
 from kernels.memory import empty
 from kernels.registry import implements
 from kernels.window import Pair
-
-
-def _floating(x: Array, *others: Any) -> bool:
-    return x.dtype in FLOATING
 
 
 def _flat_planes(x: Array) -> Array:
@@ -21,7 +18,7 @@ def _flat_planes(x: Array) -> Array:
     return contiguous(x).reshape(x.shape[0] * x.shape[1], x.shape[2] * x.shape[3])
 
 
-@implements(max_unpool2d_forward, "planes", "zeros, then the values in order, plane by plane", fits=_floating)
+@implements(max_unpool2d_forward, "planes", "zeros, then the values in order, plane by plane", fits=floating)
 def max_unpool2d_forward_planes(x: Array, indices: Array, output_size: Pair) -> Array:
     """Later values overwrite earlier ones, as a plane belongs to one task."""
     y = empty((*x.shape[:2], *output_size), x.dtype)
@@ -38,7 +35,7 @@ def _scatter(task: int, tasks: int, x: Any, indices: Any, y: Any) -> None:
             y[plane, indices[plane, i]] = x[plane, i]
 
 
-@implements(max_unpool2d_backward, "planes", "one read per value, plane by plane", fits=_floating)
+@implements(max_unpool2d_backward, "planes", "one read per value, plane by plane", fits=floating)
 def max_unpool2d_backward_planes(grad_output: Array, indices: Array) -> Array:
     """A gather."""
     grad_x = empty(indices.shape, grad_output.dtype)
