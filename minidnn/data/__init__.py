@@ -10,8 +10,10 @@ An item of every data set of images is (image, label): float32 (C, H, W) in [0, 
 downloaded, no archive is unpacked to disk, and no foreign pickle is run.
 """
 
+from minidnn.data.annotations import without_flagged
 from minidnn.data.augment import RandomShift
 from minidnn.data.cifar import cifar
+from minidnn.data.coco import CocoFolder
 from minidnn.data.dataset import ArrayDataset, Dataset, Subset, stratified_indices
 from minidnn.data.digit_scenes import DigitScenes
 from minidnn.data.digits import digits
@@ -22,9 +24,11 @@ from minidnn.data.loader import DataLoader, collate
 from minidnn.data.preprocessing import Preprocessing
 from minidnn.data.recognize import Splits, open_dataset
 from minidnn.data.resize import FitImage, resize
+from minidnn.data.voc import VocFolder
 
 __all__ = [
     "ArrayDataset",
+    "CocoFolder",
     "DataLoader",
     "Dataset",
     "DigitScenes",
@@ -34,6 +38,7 @@ __all__ = [
     "RandomShift",
     "Splits",
     "Subset",
+    "VocFolder",
     "cifar",
     "collate",
     "digits",
@@ -44,4 +49,5 @@ __all__ = [
     "read_idx",
     "resize",
     "stratified_indices",
+    "without_flagged",
 ]

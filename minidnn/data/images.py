@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,13 +108,31 @@ def open_image(path: str | os.PathLike[str], channels: int = 3) -> Image:
         ValueError: it is broken or no image.
         ImportError: Pillow is not installed.
     """
+    return _decoded(path, lambda image: image.convert(MODES[channels]))
+
+
+def open_indices(path: str | os.PathLike[str]) -> Array:
+    """Return the places in the palette (or the grey values) that an image file holds, uint8 (H, W).
+
+    Raises:
+        OSError, ImportError: as `open_image`.
+        ValueError: the file is broken, no image, or one of another kind.
+    """
+    image = _decoded(path, lambda image: image.copy())
+    if image.mode not in ("L", "P"):
+        raise ValueError(f"{path} must be an image with a palette or of grey values, got mode {image.mode}")
+    return np.asarray(image)
+
+
+def _decoded(path: str | os.PathLike[str], decode: Callable[[Image], Image]) -> Image:
+    """What `decode` makes of an opened file."""
     try:
         from PIL import Image
     except ImportError:
         raise ImportError('image files need Pillow; install it by: pip install "minidnn[images]"') from None
     try:
         with Image.open(path) as image:
-            return image.convert(MODES[channels])
+            return decode(image)
     except (FileNotFoundError, IsADirectoryError, PermissionError):
         raise
     except Exception as error:

@@ -141,16 +141,7 @@ def _write(target: Path, path: Path, picture: Any, detections: Sequence[Found]) 
 
 
 def _entry(found: Found) -> Mapping[str, Any]:
+    from minidnn.data.mask_formats import run_lengths
+
     entry = {"class": found.number, "name": found.name, "score": found.score, "box": found.box}
     return entry if found.mask is None else {**entry, "mask": run_lengths(found.mask)}
-
-
-def run_lengths(mask: Array) -> dict[str, list[int]]:
-    """Return a mask (H, W) of truth values as {"size": [H, W], "counts": [...]}, COCO's run lengths.
-
-    The pixels are read down the columns; counts are the lengths of runs of false and true in turn, the first
-    of false pixels (0 if there are none).
-    """
-    pixels = np.concatenate(([False], mask.ravel(order="F")))
-    changes = np.flatnonzero(pixels[1:] != pixels[:-1])
-    return {"size": list(mask.shape), "counts": np.diff([0, *changes, mask.size]).tolist()}

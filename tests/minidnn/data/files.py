@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 CIFAR10_FILES = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
 
@@ -25,6 +26,15 @@ def one_sentence(beginning: str) -> Iterator[None]:
         message = str(error)
         if not message.startswith(beginning) or "\n" in message:
             raise AssertionError(f"no plain sentence about {beginning}: {message}") from error
+
+
+@contextmanager
+def refusal(beginning: str, message: str) -> Iterator[None]:
+    """Require a ValueError of a single line that begins by naming the file, with a message."""
+    with pytest.raises(ValueError, match=message) as caught:
+        yield
+    assert str(caught.value).startswith(beginning)
+    assert "\n" not in str(caught.value)
 
 
 def idx_bytes(array: np.ndarray, code: int = 0x08) -> bytes:

@@ -14,7 +14,6 @@ import pytest
 import minidnn
 from minidnn import nn
 from models import command_line, registry
-from models.command_line.detect import run_lengths
 from models.command_line.drawing import Found, colour_of, draw
 from models.labels import COCO, VOC
 
@@ -190,11 +189,6 @@ def test_lists_have_the_published_numbers() -> None:
     assert [COCO[number] for number in (1, 12, 44, 62, 78, 90)] == [
         *("person", "class 12", "bottle", "chair", "microwave", "toothbrush")
     ]
-
-
-def test_run_lengths_begin_with_what_does_not_belong() -> None:
-    assert run_lengths(np.array([[True, False], [True, True]])) == {"size": [2, 2], "counts": [0, 2, 1, 1]}
-    assert run_lengths(np.zeros((2, 3), bool))["counts"] == [6]
 
 
 def test_the_best_detection_lies_on_top() -> None:
