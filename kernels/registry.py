@@ -26,6 +26,8 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
+from kernels.device import DEVICE_TYPES, mixed
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -76,7 +78,6 @@ _versions: dict[tuple[str, str], list[Version]] = {}
 _folders: dict[str, str] = {}
 _loaded: set[tuple[str, str]] = set()
 _remembered: dict[tuple[str, str | None, str | None, bool], tuple[Version, ...]] = {}
-_device_types: set[type] = set()
 _selection: ContextVar[Selection] = ContextVar("kernels_selection", default=_EVERYTHING)
 
 
@@ -125,27 +126,24 @@ def withdraw(operation: str, backend: str, version: str) -> None:
     _remembered.clear()
 
 
-def declare_device_type(array_type: type) -> None:
-    """From now on arrays of this type lie in a device's memory: versions of the gpu backend take them."""
-    _device_types.add(array_type)
-
-
 def on_device(arguments: tuple[Any, ...]) -> bool:
     """Return whether the arrays among the arguments, or in lists among them, lie in a device's memory.
 
     Raises:
-        TypeError: some do and some do not.
+        ValueError: they lie in several places.
     """
-    if not _device_types:
+    if not DEVICE_TYPES:
         return False
-    device = host = False
+    places = set()
     for argument in arguments:
         for item in argument if isinstance(argument, list | tuple) else (argument,):
-            device = device or type(item) in _device_types
-            host = host or isinstance(item, np.ndarray)
-    if device and host:
-        raise TypeError("some arrays are in device memory and some in host memory; move them to one place")
-    return device
+            if isinstance(item, np.ndarray):
+                places.add("cpu")
+            elif type(item) in DEVICE_TYPES:
+                places.add(DEVICE_TYPES[type(item)].name)
+    if len(places) > 1:
+        raise ValueError(mixed(places))
+    return bool(places) and "cpu" not in places
 
 
 def _only_on_device(fits: Callable[..., bool]) -> Callable[..., bool]:

@@ -11,22 +11,26 @@ A launch that does something wrong raises EmulatorError, which names kernel, sou
 What is found depends on the mode, see `modes.py`.
 """
 
-from kernels import registry
+from kernels.cuda.emulator import compiler
 from kernels.cuda.emulator.build import sanitizer_environment
 from kernels.cuda.emulator.device_array import (
     DeviceArray,
     asarray,
     ascontiguousarray,
+    broadcast_to,
     copyto,
     empty,
+    from_dlpack,
     matmul,
+    may_share_memory,
     zeros,
 )
 from kernels.cuda.emulator.errors import EmulatorError
 from kernels.cuda.emulator.modes import MODES, mode, use_mode
 from kernels.cuda.emulator.module import RawKernel, RawModule
+from kernels.device import EMULATOR, declare_array_type
 
-registry.declare_device_type(DeviceArray)
+declare_array_type(DeviceArray, EMULATOR)
 
 __all__ = [
     "MODES",
@@ -36,11 +40,23 @@ __all__ = [
     "RawModule",
     "asarray",
     "ascontiguousarray",
+    "broadcast_to",
     "copyto",
     "empty",
+    "from_dlpack",
     "matmul",
+    "may_share_memory",
     "mode",
+    "require",
     "sanitizer_environment",
     "use_mode",
     "zeros",
 ]
+
+
+def require() -> None:
+    """Require what the emulator needs of this machine, a C++ compiler (ValueError: there is none)."""
+    try:
+        compiler.find_compiler()
+    except EmulatorError as missing:
+        raise ValueError(f"device 'emulator' cannot be used: {missing}") from None

@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 from kernels.cuda.emulator.memory import Allocation
 
+_DLPACK_EXTENSION = 12  # DLPack's kDLExtDev: a device that is none of those it knows
+
 
 class DeviceArray:
     """An array in the emulated device's memory; `asarray`, `empty` and `zeros` make one.
@@ -61,6 +63,14 @@ class DeviceArray:
         """Return a view with permuted axes."""
         return self._like(self._elements.transpose(*axes))
 
+    def swapaxes(self, axis1: int, axis2: int) -> DeviceArray:
+        """Return a view with two axes swapped."""
+        return self._like(self._elements.swapaxes(axis1, axis2))
+
+    def squeeze(self, axis: int) -> DeviceArray:
+        """Return a view without an axis, which must have length 1."""
+        return self._like(self._elements.squeeze(axis))
+
     @property
     def T(self) -> DeviceArray:  # noqa: N802 - NumPy's name
         """A view with the axes reversed."""
@@ -83,6 +93,12 @@ class DeviceArray:
         if elements.size and not np.may_share_memory(elements, self._elements):
             return asarray(elements)
         return DeviceArray(elements, self._allocation)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return _DLPACK_EXTENSION, 0
+
+    def __dlpack__(self, **_: Any) -> NoReturn:
+        raise BufferError("the emulator's memory is for its own arrays: use .get() to copy it to the host")
 
     def __len__(self) -> int:
         return len(self._elements)
@@ -139,6 +155,23 @@ def ascontiguousarray(array: DeviceArray) -> DeviceArray:
     return array if array.flags.c_contiguous else asarray(array._elements)
 
 
+def broadcast_to(array: DeviceArray, shape: Sequence[int]) -> DeviceArray:
+    """Return a view of the array stretched to a shape."""
+    return array._like(np.broadcast_to(array._elements, tuple(shape)))
+
+
+def may_share_memory(a: DeviceArray, b: DeviceArray) -> bool:
+    """Whether the bounds of two arrays' memory overlap."""
+    return np.may_share_memory(a._elements, b._elements)
+
+
+def from_dlpack(array: Any) -> DeviceArray:
+    """Return an array of the emulator's (TypeError for any other): it is the same, its memory is shared."""
+    if not isinstance(array, DeviceArray):
+        raise TypeError(f"array must be a DeviceArray, got {type(array).__name__}")
+    return array
+
+
 def copyto(destination: DeviceArray, source: DeviceArray) -> None:
-    """Overwrite the elements of an array by those of another one of its shape and dtype."""
+    """Overwrite the elements of an array by those of another one, which broadcasts to its shape."""
     destination._elements[...] = source._elements

@@ -9,13 +9,15 @@ from hypothesis import strategies as st
 
 from tests.kernels.sample import Sample
 
+LIKE = np.zeros((2, 0), np.int8)  # only where it lies counts
+
 
 def full(label: str, shape: tuple[int, ...], value: Any, dtype: Any = None) -> Sample:
-    return Sample("full", label, lambda draw: (shape, value, np.dtype(dtype or draw.dtype)))
+    return Sample("full", label, lambda draw: (shape, value, np.dtype(dtype or draw.dtype), LIKE))
 
 
 def sequence(label: str, start: float, stop: float, step: float, dtype: Any = None) -> Sample:
-    return Sample("sequence", label, lambda draw: (start, stop, step, np.dtype(dtype or draw.dtype)))
+    return Sample("sequence", label, lambda draw: (start, stop, step, np.dtype(dtype or draw.dtype), LIKE))
 
 
 SAMPLES = [
@@ -46,13 +48,13 @@ def _drawn(draw: st.DrawFn) -> Sample:
 STRATEGY = _drawn()
 
 
-def _full(shape: tuple[int, ...], value: Any, dtype: np.dtype) -> np.ndarray:
+def _full(shape: tuple[int, ...], value: Any, dtype: np.dtype, like: np.ndarray) -> np.ndarray:
     import torch
 
     return torch.full(shape, value, dtype=getattr(torch, dtype.name)).numpy()
 
 
-def _sequence(start: float, stop: float, step: float, dtype: np.dtype) -> np.ndarray:
+def _sequence(start: float, stop: float, step: float, dtype: np.dtype, like: np.ndarray) -> np.ndarray:
     import torch
 
     if (stop - start) / step <= 0:  # torch refuses an empty range

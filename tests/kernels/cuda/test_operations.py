@@ -86,7 +86,7 @@ def test_device_arrays_do_not_fit_a_host_version() -> None:
 
 def test_mixed_places_are_refused() -> None:
     x = np.ones(3, np.float32)
-    with pytest.raises(TypeError, match="some arrays are in device memory and some in host memory"):
+    with pytest.raises(ValueError, match="must lie on one device, these lie on cpu and emulator; move them"):
         registry.contract("relu_backward")(emulator.asarray(x), x)
 
 
