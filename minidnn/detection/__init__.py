@@ -16,6 +16,7 @@ from minidnn.detection.boxes import (
     generalized_box_iou,
     remove_small_boxes,
 )
+from minidnn.detection.error_breakdown import ErrorBreakdown, error_breakdown
 from minidnn.detection.feature_pyramid import FeaturePyramidNetwork, LastLevelMaxPool
 from minidnn.detection.frozen_batch_norm import FrozenBatchNorm2d, freeze_batch_norms
 from minidnn.detection.image_transform import GeneralizedRCNNTransform
@@ -37,6 +38,7 @@ __all__ = [
     "AnchorGenerator",
     "BalancedPositiveNegativeSampler",
     "BoxCoder",
+    "ErrorBreakdown",
     "FastRCNNPredictor",
     "FeaturePyramidNetwork",
     "FrozenBatchNorm2d",
@@ -58,6 +60,7 @@ __all__ = [
     "box_iou",
     "clip_boxes_to_image",
     "coco_average_precision",
+    "error_breakdown",
     "fastrcnn_loss",
     "freeze_batch_norms",
     "generalized_box_iou",

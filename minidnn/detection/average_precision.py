@@ -131,8 +131,8 @@ def voc_mean_average_precision(
     if check_number("iou_threshold", iou_threshold, minimum=0) > 1:
         raise ValueError(f"iou_threshold must be at most 1, got {iou_threshold}")
     by_class = {}
-    for label in _classes(predictions, targets, masks=False):
-        images = list(_of_class(predictions, targets, label))
+    for label in classes_of(predictions, targets, masks=False):
+        images = list(of_class(predictions, targets, label))
         hard = [
             image.get("difficult", np.zeros(len(image["boxes"]), bool)).astype(bool) for _, image in images
         ]
@@ -199,12 +199,12 @@ def coco_average_precision(
     Source: Lin et al., "Microsoft COCO: common objects in context", ECCV 2014, and cocodataset.org,
     "Detection evaluation"; what they leave open is as in COCO's published code.
     """
-    classes = _classes(predictions, targets, masks)
+    classes = classes_of(predictions, targets, masks)
     shape = (len(classes), len(AREAS), len(DETECTION_LIMITS))
     precision = np.full((len(IOU_THRESHOLDS), len(RECALLS), *shape), np.nan)
     recall = np.full((len(IOU_THRESHOLDS), *shape), np.nan)
     for k, label in enumerate(classes):
-        scenes = [_scene(*image, masks) for image in _of_class(predictions, targets, label)]
+        scenes = [_scene(*image, masks) for image in of_class(predictions, targets, label)]
         for a, limits in enumerate(AREAS.values()):
             matched = [_take_objects(scene, limits) for scene in scenes]
             wanted = sum(int((~_ignored(scene, limits)).sum()) for scene in scenes)
@@ -333,8 +333,12 @@ def _mask_area(masks: Array) -> Array:
     return area
 
 
-def _classes(predictions: Sequence[Image], targets: Sequence[Image], masks: bool) -> list[int]:
-    """The labels of all objects, after a look at every image's entries."""
+def classes_of(predictions: Sequence[Image], targets: Sequence[Image], masks: bool) -> list[int]:
+    """Return the labels of all objects, after a look at every image's entries.
+
+    Raises:
+        ValueError, TypeError: as `voc_mean_average_precision`.
+    """
     if len(predictions) != len(targets):
         raise ValueError(f"targets must be as many as the {len(predictions)} predictions, got {len(targets)}")
     kind = ("masks",) if masks else ("boxes",)
@@ -358,10 +362,10 @@ def _check(name: str, image: Image, entries: Sequence[str]) -> None:
             )
 
 
-def _of_class(
+def of_class(
     predictions: Sequence[Image], targets: Sequence[Image], label: int
 ) -> Iterator[tuple[Image, Image]]:
-    """Each image's detections and objects of one class."""
+    """Yield each image's detections and objects of one class."""
     for prediction, target in zip(predictions, targets, strict=True):
         yield _select(prediction, label), _select(target, label)
 
