@@ -24,6 +24,7 @@ from minidnn.data.loader import DataLoader, collate
 from minidnn.data.preprocessing import Preprocessing
 from minidnn.data.recognize import Splits, open_dataset
 from minidnn.data.resize import FitImage, resize
+from minidnn.data.scene_loader import SceneLoader, collate_scenes
 from minidnn.data.voc import VocFolder
 
 __all__ = [
@@ -36,11 +37,13 @@ __all__ = [
     "ImageFolder",
     "Preprocessing",
     "RandomShift",
+    "SceneLoader",
     "Splits",
     "Subset",
     "VocFolder",
     "cifar",
     "collate",
+    "collate_scenes",
     "digits",
     "fingerprint",
     "mnist",

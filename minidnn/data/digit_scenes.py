@@ -12,6 +12,7 @@ from functools import cache
 import numpy as np
 
 from kernels.array import Array, check_integer
+from minidnn.data.annotations import BACKGROUND, DetectionItem, Target
 from minidnn.data.dataset import ArrayDataset, check_split
 from minidnn.data.digits import digits
 from minidnn.data.resize import LUMA, resize
@@ -78,13 +79,13 @@ class DigitScenes:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The names of labels 1 to 10."""
-        return _digits(self.split).classes
+        """The names of the labels."""
+        return (BACKGROUND, *_digits(self.split).classes)
 
     def __len__(self) -> int:
         return self.length
 
-    def __getitem__(self, index: int) -> tuple[Array, dict[str, Array]]:
+    def __getitem__(self, index: int) -> DetectionItem:
         check_integer("index", index, minimum=0)
         entropy = np.random.SeedSequence([self.seed, _SPLIT_NUMBERS[self.split], index])
         painter = _Painter(np.random.Generator(np.random.Philox(entropy)), self.split, self.size)
@@ -171,7 +172,7 @@ class _Painter:
 
     # ---- digits --------------------------------------------------------------------------------
 
-    def add_digits(self) -> dict[str, Array]:
+    def add_digits(self) -> Target:
         """Set the digits in, and return the scene's target."""
         boxes: list[Box] = []
         labels: list[int] = []
@@ -241,7 +242,7 @@ class _Painter:
         colours = np.broadcast_to(colours, (3, *opacity.shape))
         seen += opacity[rows, columns] * (colours[:, rows, columns] - seen)
 
-    def finish(self, target: dict[str, Array]) -> tuple[Array, dict[str, Array]]:
+    def finish(self, target: Target) -> DetectionItem:
         """Return the scene, with noise on every pixel, and its target."""
         noise = self.draw.normal(0, self.draw.uniform(0, LARGEST_NOISE), self.image.shape)
         return np.clip(self.image + noise, 0, 1).astype(np.float32), target

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from itertools import combinations
+from itertools import chain, combinations
 
 import numpy as np
 import pytest
 
-from minidnn.data import DigitScenes, digits
+from minidnn.data import DigitScenes, SceneLoader, collate_scenes, digits
 from minidnn.data import digit_scenes as module
 from minidnn.data.resize import resize
 
@@ -33,7 +33,7 @@ def test_items_have_the_promised_types_and_shapes(scenes: DigitScenes) -> None:
         assert 1 <= count <= 5
         assert target["labels"].min() >= 1
         assert target["labels"].max() <= 10
-    assert scenes.classes == tuple("0123456789")
+    assert scenes.classes == ("background", *"0123456789")
 
 
 def test_boxes_are_the_masks_extents(scenes: DigitScenes) -> None:
@@ -135,6 +135,22 @@ def test_there_is_no_last_scene() -> None:
     scenes = DigitScenes(seed=5, length=7)
     assert len(scenes) == 7
     assert scenes[10**12][1]["boxes"].shape[1] == 4
+
+
+def test_every_epoch_of_a_loader_has_scenes_of_its_own() -> None:
+    scenes = DigitScenes(seed=5, size=64, length=5)
+    loaders = [
+        SceneLoader(scenes, batch_size=2, num_workers=workers, collate=collate_scenes) for workers in (0, 3)
+    ]
+    for epoch in (0, 2):
+        for loader in loaders:
+            loader.set_epoch(epoch)
+            images, targets = zip(*loader.batches(1), strict=True)
+            assert [len(batch) for batch in images] == [2, 1]
+            for index, image, target in zip((2, 3, 4), chain(*images), chain(*targets), strict=True):
+                want, wanted = scenes[5 * epoch + index]
+                np.testing.assert_array_equal(image, want)
+                np.testing.assert_array_equal(target["boxes"], wanted["boxes"])
 
 
 def test_ink_differs_from_its_surroundings() -> None:
