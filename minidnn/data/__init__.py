@@ -10,6 +10,7 @@ An item of every data set of images is (image, label): float32 (C, H, W) in [0, 
 downloaded, no archive is unpacked to disk, and no foreign pickle is run.
 """
 
+from minidnn.data import transforms
 from minidnn.data.annotations import without_flagged
 from minidnn.data.augment import RandomShift
 from minidnn.data.cifar import cifar
@@ -52,5 +53,6 @@ __all__ = [
     "read_idx",
     "resize",
     "stratified_indices",
+    "transforms",
     "without_flagged",
 ]

@@ -1,4 +1,7 @@
-"""Random changes to batches of training images, drawn from `minidnn.random`."""
+"""Random changes to whole batches in the training step, drawn from `minidnn.random`.
+
+What workers do to each image ahead of the step is in `transforms`.
+"""
 
 from __future__ import annotations
 

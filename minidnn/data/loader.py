@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -15,6 +15,20 @@ from minidnn.tensor import Tensor
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+    from numpy.random import Generator
+
+RandomChange: TypeAlias = "Callable[[Any, Generator], Any]"
+# What the generators of items and of batches are told apart by.
+_OF_ITEMS, _OF_BATCHES = 0, 1
+
+
+class _Batch(NamedTuple):
+    """What a worker is to fetch: the items of a batch of an epoch."""
+
+    epoch: int
+    number: int
+    indices: Array
 
 
 def collate(items: Sequence[Any]) -> Any:
@@ -48,7 +62,8 @@ class DataLoader:
 
     The order of an epoch's items is a function of `seed` and the epoch's number. The number of workers
     changes nothing but the speed, and a resumed run continues in the middle of an epoch with `set_epoch` and
-    `batches(start)`. Every iteration is the next epoch.
+    `batches(start)`. Every iteration is the next epoch. Random transforms obey this too: an item's generator
+    is seeded by (seed, epoch, the item's index), a batch's by (seed, epoch, the batch's number).
 
         for images, labels in DataLoader(digits(32, "train"), batch_size=32, shuffle=True, seed=0):
             ...
@@ -60,8 +75,11 @@ class DataLoader:
         drop_last: whether to leave out a last batch that is not full.
         num_workers: threads that fetch batches ahead; 0 fetches in the caller's thread.
         prefetch_factor: batches fetched ahead per worker.
-        seed: of the shuffling, at least 0; None draws one from `minidnn.manual_seed`'s generator.
+        seed: of the shuffling and the transforms, at least 0; None draws one from `minidnn.manual_seed`'s
+            generator.
         collate: joins a list of items into a batch.
+        transform: called by the workers with every item and its generator, see `data.transforms`.
+        batch_transform: called by the workers with every batch and its generator, see `transforms.Mixup`.
 
     Attributes:
         seed: the seed in use.
@@ -83,6 +101,8 @@ class DataLoader:
         prefetch_factor: int = 2,
         seed: int | None = None,
         collate: Callable[[Sequence[Any]], Any] = collate,
+        transform: RandomChange | None = None,
+        batch_transform: RandomChange | None = None,
     ) -> None:
         if len(dataset) == 0:
             raise ValueError("dataset must have at least 1 item, got an empty one")
@@ -94,6 +114,8 @@ class DataLoader:
         self.prefetch_factor = check_integer("prefetch_factor", prefetch_factor, minimum=1)
         self.seed = next_seed() if seed is None else check_integer("seed", seed, minimum=0)
         self.collate = collate
+        self.transform = transform
+        self.batch_transform = batch_transform
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -121,7 +143,7 @@ class DataLoader:
             raise ValueError(f"start must be at most the number of batches {len(self)}, got {start}")
         order = self.order()
         chosen = [
-            order[number * self.batch_size : (number + 1) * self.batch_size]
+            _Batch(self.epoch, number, order[number * self.batch_size : (number + 1) * self.batch_size])
             for number in range(start, len(self))
         ]
         return self._fetched_ahead(chosen) if self.num_workers else map(self._fetch, chosen)
@@ -130,13 +152,27 @@ class DataLoader:
         """Return the indices of the items in the current epoch's order, int64 (N,)."""
         if not self.shuffle:
             return np.arange(len(self.dataset))
-        source = np.random.Philox(np.random.SeedSequence([self.seed, self.epoch]))
-        return np.random.Generator(source).permutation(len(self.dataset))
+        return self._generator(self.epoch).permutation(len(self.dataset))
 
-    def _fetch(self, indices: Array) -> Any:
-        return self.collate([self.dataset[int(index)] for index in indices])
+    def _generator(self, epoch: int, *place: int) -> Generator:
+        """The generator of a place in an epoch."""
+        # A key of its own, since among the entropies a last 0 is the same as none.
+        seeds = np.random.SeedSequence([self.seed, epoch], spawn_key=place)
+        return np.random.Generator(np.random.Philox(seeds))
 
-    def _fetched_ahead(self, chosen: Sequence[Array]) -> Iterator[Any]:
+    def _fetch(self, chosen: _Batch) -> Any:
+        batch = self.collate([self._item(chosen.epoch, int(index)) for index in chosen.indices])
+        if self.batch_transform is None:
+            return batch
+        return self.batch_transform(batch, self._generator(chosen.epoch, _OF_BATCHES, chosen.number))
+
+    def _item(self, epoch: int, index: int) -> Any:
+        item = self.dataset[index]
+        if self.transform is None:
+            return item
+        return self.transform(item, self._generator(epoch, _OF_ITEMS, index))
+
+    def _fetched_ahead(self, chosen: Sequence[_Batch]) -> Iterator[Any]:
         """Batches in order, while threads fetch the next ones; leaving the iteration ends the threads."""
         from concurrent.futures import ThreadPoolExecutor  # a loader without workers does not need them
 
@@ -144,8 +180,8 @@ class DataLoader:
         ahead = self.num_workers * self.prefetch_factor
         pending: deque[Future[Any]] = deque()
         try:
-            for indices in chosen:
-                pending.append(executor.submit(self._fetch, indices))
+            for batch in chosen:
+                pending.append(executor.submit(self._fetch, batch))
                 if len(pending) > ahead:
                     yield pending.popleft().result()
             while pending:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 
@@ -13,16 +13,17 @@ from kernels.array import Array, check_integer
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
-def resize(images: Array, size: int | tuple[int, int]) -> Array:
+def resize(images: Array, size: int | tuple[int, int], antialias: bool = True) -> Array:
     """Return images resampled to height and width `size` (an int for a square) by linear interpolation.
 
     Pixel centres lie at half-integer positions. Enlarging interpolates between the two nearest pixels of each
-    axis; reducing widens the triangle by the ratio, so that every pixel counts. Sums are taken in float64 in
-    a fixed order: the result is the same, bit for bit, on every machine.
+    axis; reducing widens the triangle by the ratio, so that every pixel counts. Sums are taken in a fixed
+    order, in float64 for floating images: the result is the same, bit for bit, on every machine.
 
     Args:
-        images: float32 (..., H, W).
+        images: float32, float64 or uint8 (..., H, W); uint8 is summed in float32 and rounded.
         size: the new height and width.
+        antialias: whether to widen the triangle; without, two pixels of each axis count in any case.
 
     Raises:
         ValueError: sizes below 1, or images without pixels.
@@ -34,31 +35,40 @@ def resize(images: Array, size: int | tuple[int, int]) -> Array:
         raise ValueError(f"images must have shape (..., H, W) with pixels, got {images.shape}")
     if (height, width) == images.shape[-2:]:
         return images
-    rows = _resample(images.astype(np.float64), height)  # (..., height, W)
-    columns = _resample(np.swapaxes(rows, -1, -2), width)  # (..., width, height)
-    return np.ascontiguousarray(np.swapaxes(columns, -1, -2), dtype=images.dtype)
+    wide = images.astype(np.float32 if images.dtype == np.uint8 else np.float64)
+    rows = _resample(wide, height, -2, antialias)  # (..., height, W)
+    resized = _resample(rows, width, -1, antialias)  # (..., height, width)
+    return (np.rint(resized) if images.dtype == np.uint8 else resized).astype(images.dtype)
 
 
-def _resample(images: Array, size: int) -> Array:
-    """Interpolate along the last axis but one."""
-    indices, weights = _taps(images.shape[-2], size)
-    result = np.zeros((*images.shape[:-2], size, images.shape[-1]))
-    for index, weight in zip(indices, weights, strict=True):
-        result += images[..., index, :] * weight[:, None]
+def _resample(images: Array, size: int, axis: int, antialias: bool) -> Array:
+    """Interpolate along an axis, which is the last or the one before it."""
+    indices, weights = _taps(images.shape[axis], size, antialias)
+    result: Array | None = None
+    for index, weight in zip(indices, weights.astype(images.dtype), strict=True):
+        # `take` for one axis at a time is several times as fast as indexing.
+        term = np.take(images, index, axis=axis)
+        term *= weight if axis == -1 else weight[:, None]
+        result = term if result is None else np.add(result, term, out=result)
+    assert result is not None
     return result
 
 
-@cache
-def _taps(old: int, new: int) -> tuple[Array, Array]:
+# Random crops come in many sizes, and their tables are quickly made anew.
+@lru_cache(maxsize=512)
+def _taps(old: int, new: int, antialias: bool) -> tuple[Array, Array]:
     """For every new pixel the old pixels under its triangle, and their weights: (taps, new) each."""
     ratio = old / new
-    radius = max(ratio, 1.0)
+    radius = max(ratio, 1.0) if antialias else 1.0
     centres = (np.arange(new) + 0.5) * ratio - 0.5
+    if not antialias:
+        centres = np.clip(centres, 0, old - 1)
     first = np.floor(centres - radius).astype(np.int64) + 1
     positions = first + np.arange(int(np.ceil(2 * radius)) + 1)[:, None]
     weights = np.maximum(0.0, 1.0 - np.abs(positions - centres) / radius)
     weights *= (positions >= 0) & (positions < old)
-    return np.clip(positions, 0, old - 1), weights / weights.sum(axis=0)
+    used = weights.any(axis=1)
+    return np.clip(positions[used], 0, old - 1), weights[used] / weights.sum(axis=0)
 
 
 @dataclass(frozen=True)
