@@ -33,11 +33,19 @@ import numpy as np
 
 from kernels.array import Array
 from kernels.conv2d import conv2d_backward_input
-from kernels.conv2d.cpu_winograd_matrices import TAPS
 from kernels.conv2d.cpu_winograd_plan import ceil_divide, filters_step, plan_for, plan_of
 from kernels.conv2d.cpu_winograd_product import multiply
 from kernels.conv2d.cpu_winograd_steps import transform_filters, transform_inputs, transform_outputs
 from kernels.conv2d.versions import CLAMPS, TYPES, announce_version
+from kernels.conv2d.winograd import (
+    DEFAULT_TYPES,
+    TAPS,
+    best_tile,
+    gradient_padding_before,
+    has_winograd,
+    idea,
+    padding_before,
+)
 from kernels.cpu.compilation import contiguous, parallel, tasks_for
 from kernels.cpu.simd import lanes_of, vector_lanes
 from kernels.memory import empty
@@ -159,10 +167,7 @@ def announce_winograd() -> None:
 
 
 def _announce(m: int) -> None:
-    name, idea = (
-        f"winograd_{m}x{m}",
-        f"F({m}x{m}, 3x3): {9 * m * m / (m + 2) ** 2:g} times fewer multiplications",
-    )
+    name = f"winograd_{m}x{m}"
 
     def pack(weight: Array, input_shape: Sequence[int], window: Window, groups: int) -> tuple[Array, ...]:
         return (transformed_filters(weight, m, groups),)
@@ -178,7 +183,7 @@ def _announce(m: int) -> None:
         clamp = CLAMPS.get(activation)
         y = convolution(
             *(x, prepared.packed[0], bias, m, groups, prepared.weight.shape[0]),
-            *((window.padding[0][0], window.padding[1][0]), window.output_size(x.shape[2:])),
+            *(padding_before(window), window.output_size(x.shape[2:])),
             *(clamp or CLAMPS[None]),
         )
         return y if clamp else activate(y, activation)
@@ -188,12 +193,12 @@ def _announce(m: int) -> None:
     ) -> Array:
         """The convolution of dy with the filters turned round, from output channels to input channels."""
         u = transformed_filters(weight, m, groups, turned=True)
-        before = (TAPS - 1 - window.padding[0][0], TAPS - 1 - window.padding[1][0])
         size = (input_shape[2], input_shape[3])
+        before = gradient_padding_before(window)
         return convolution(grad_output, u, None, m, groups, input_shape[1], before, size)
 
     announce_version(
-        *(name, idea, pack, run),
+        *(name, idea(m), pack, run),
         fits=lambda weight_shape, input_shape, window, groups: has_winograd(window),
         pays=lambda weight_shape, input_shape, window, groups: (
             fills_vectors(weight_shape[0], input_shape[1], groups)
@@ -208,7 +213,7 @@ def _announce(m: int) -> None:
     implements(
         conv2d_backward_input,
         name,
-        idea,
+        idea(m),
         backend="cpu",
         fits=lambda grad_output, weight, input_shape, window, groups: (
             grad_output.dtype in TYPES and has_winograd(window)
@@ -221,28 +226,15 @@ def _announce(m: int) -> None:
     )(backward_input)
 
 
-# float64 is asked for where every digit counts, as in gradient checks: there the direct algorithm stays.
-DEFAULT_TYPES = (np.dtype(np.float32),)
 # With fewer channels per group the vectors are nearly empty, and the direct algorithm is faster.
 FEWEST_CHANNELS = 16
 # With fewer outputs per channel the larger tile's filters take longer to transform than they save.
 FEWEST_COLD = 256
 
 
-def has_winograd(window: Window) -> bool:
-    """Whether the window is one that Winograd's algorithm is written for here."""
-    return window.kernel == (TAPS, TAPS) and window.stride == window.dilation == (1, 1)
-
-
 def fills_vectors(outputs: int, channels: int, groups: int) -> bool:
     """Whether there are enough output and input channels for the default."""
     return min(outputs, channels) // groups >= FEWEST_CHANNELS
-
-
-def best_tile(size: Pair) -> int:
-    """Return the m that needs fewer multiplications for output planes of a size (the last tiles overhang)."""
-    needed = {m: -(-size[0] // m) * -(-size[1] // m) * (m + 2) ** 2 for m in (4, 2)}
-    return min(needed, key=needed.__getitem__)
 
 
 def best_tile_cold(batch: int, size: Pair) -> int:

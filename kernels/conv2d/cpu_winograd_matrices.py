@@ -26,9 +26,9 @@ from typing import Any
 import numpy as np
 
 from kernels.array import Array
+from kernels.conv2d.winograd import TAPS
 from kernels.cpu.simd import VectorBuilder
 
-TAPS = 3
 # The pairs' positive points by the output tile's width m.
 PAIRS: dict[int, tuple[float, ...]] = {2: (1.0,), 4: (5 / 8, 3 / 2)}
 

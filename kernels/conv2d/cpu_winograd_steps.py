@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from kernels.conv2d.cpu_winograd_matrices import TAPS
 from kernels.conv2d.cpu_winograd_plan import Plan, ceil_divide, tile_place
 from kernels.conv2d.cpu_winograd_transforms import (
     make_transform_filter,
     make_transform_input,
     make_transform_output,
 )
+from kernels.conv2d.winograd import TAPS
 from kernels.cpu.compilation import compiled, parallel
 from kernels.cpu.simd import vector_lanes
 

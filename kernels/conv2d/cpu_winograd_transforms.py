@@ -13,12 +13,12 @@ from numba import types
 from numba.extending import intrinsic
 
 from kernels.conv2d.cpu_winograd_matrices import (
-    TAPS,
     transformed_data,
     transformed_filter,
     transformed_products,
 )
 from kernels.conv2d.cpu_winograd_rows import Square, lane_addresses, load_row, piece, store_row
+from kernels.conv2d.winograd import TAPS
 from kernels.cpu.simd import INDEX, VectorBuilder
 
 

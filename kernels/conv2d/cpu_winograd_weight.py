@@ -33,12 +33,12 @@ from numba.extending import intrinsic
 
 from kernels.array import Array, Shape4
 from kernels.conv2d import conv2d_backward_weight
-from kernels.conv2d.cpu_winograd import DEFAULT_TYPES, fills_vectors, has_winograd
-from kernels.conv2d.cpu_winograd_matrices import TAPS
+from kernels.conv2d.cpu_winograd import fills_vectors
 from kernels.conv2d.cpu_winograd_plan import Plan, ceil_divide, plan_of, tile_place
 from kernels.conv2d.cpu_winograd_steps import bits_between, transform_inputs
 from kernels.conv2d.cpu_winograd_transforms import make_transform_gradient, make_transform_sums
 from kernels.conv2d.versions import TYPES
+from kernels.conv2d.winograd import DEFAULT_TYPES, TAPS, has_winograd
 from kernels.cpu.compilation import compiled, contiguous, parallel, tasks_for
 from kernels.cpu.records import as_numbers
 from kernels.cpu.simd import INDEX, REGISTERS, VectorBuilder, lanes_of, vector_lanes

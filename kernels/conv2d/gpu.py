@@ -1,8 +1,9 @@
-"""The convolution on the GPU, see conv2d.cu: a ladder of three forwards, and gradients that gather.
+"""The convolution on the GPU, see conv2d.cu: a ladder of forwards, and gradients that gather.
 
 direct          one thread per output
 im2col          columns, and the library's matrix product (cuBLAS, through CuPy)
 im2col_tiled    columns, and a product of our own on tiles in shared memory
+winograd        in gpu_winograd.py
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from kernels.conv2d import (
     conv2d_backward_input,
     conv2d_backward_weight,
 )
+from kernels.conv2d.gpu_winograd import announce_winograd
 from kernels.conv2d.versions import Forward, announce_version, pack_nothing, run_on_weight
 from kernels.cuda.activations import activation_number
 from kernels.cuda.launch import THREADS, Source, array_module, c_type, contiguous, empty_beside, floating
@@ -153,3 +155,6 @@ def conv2d_backward_bias_rows(grad_output: Array) -> Array:
     arguments = (grad_output, grad_bias, *sizes)
     SOURCE.launch("backward_bias", (channels,), (THREADS,), arguments, {"REAL": c_type(grad_output.dtype)})
     return grad_bias
+
+
+announce_winograd()

@@ -17,14 +17,12 @@ from kernels.conv2d import (
     conv2d_prepare_weight,
     cpu_winograd_weight,
 )
-from kernels.conv2d.cpu_winograd import best_tile, best_tile_cold
+from kernels.conv2d.cpu_winograd import best_tile_cold
 from kernels.conv2d.cpu_winograd_matrices import data_matrix, filter_matrix, output_matrix
 from kernels.conv2d.cpu_winograd_plan import plan_for
+from kernels.conv2d.winograd import best_tile
+from tests.kernels.conv2d.winograd_errors import TILES, bound, relative_error, truth
 from tests.kernels.sample import Draw
-
-# The stated bounds: |error| <= e sqrt(9 C) eps max |y|.
-ERRORS = {2: 0.5, 4: 2.0}
-TILES = sorted(ERRORS)
 
 
 @pytest.fixture
@@ -51,15 +49,6 @@ def backward_weight(dy: np.ndarray, x: np.ndarray, window: Window, groups: int =
         return conv2d_backward_weight(dy, x, window, groups)
 
 
-def truth(x: np.ndarray, weight: np.ndarray, window: Window, groups: int = 1) -> np.ndarray:
-    with kernels.use(backend="reference", conv2d_forward="im2col"):
-        return conv2d_forward(x.astype(np.float64), weight.astype(np.float64), None, window, groups)
-
-
-def relative_error(got: np.ndarray, want: np.ndarray) -> float:
-    return float(np.abs(got - want).max() / np.abs(want).max())
-
-
 @pytest.mark.parametrize("m", TILES)
 def test_matrices_give_the_convolution(m: int) -> None:
     draw = Draw(1)
@@ -81,13 +70,11 @@ def test_stated_error_bound(m: int, channels: int, dtype: type) -> None:
     """On random numbers of both signs, and on positive ones as they come from a ReLU."""
     draw = Draw(channels, dtype)
     weight = draw.normal(33, channels, 3, 3)
-    bound = ERRORS[m] * np.sqrt(9 * channels) * np.finfo(dtype).eps
     x = draw.normal(2, channels, 13, 18)
     for values in (x, np.maximum(x, 0)):
         want = truth(values, weight, Window.of(3, 1, 1))
-        if dtype == np.float64:  # the truth's own error is as large as half of F(2x2, 3x3)'s
-            bound = max(bound, 2 * np.sqrt(9 * channels) * np.finfo(dtype).eps)
-        assert relative_error(forward(m, values, weight, Window.of(3, 1, 1)), want) <= bound
+        error = relative_error(forward(m, values, weight, Window.of(3, 1, 1)), want)
+        assert error <= bound(m, channels, dtype)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

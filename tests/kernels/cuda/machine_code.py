@@ -37,6 +37,8 @@ MORE_REGISTERS = dict.fromkeys(("direct_forward", "direct_backward_input", "dire
 MORE_REGISTERS["product"] = 128
 # And the gradient of bilinear interpolation, which looks for its outputs along both axes.
 MORE_REGISTERS["bilinear_backward"] = 80
+# And Winograd's transforms of 6 x 6 numbers of 64 bits, which take two registers each.
+MORE_REGISTERS.update(transform_inputs=128, transform_outputs=112)
 SEED = 5
 
 
