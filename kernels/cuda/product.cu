@@ -12,6 +12,11 @@
 #define TILE (SIDE * EACH)
 #define DEPTH 16
 #define THREADS (SIDE * SIDE)
+// Shared memory has 32 banks of 4 bytes; threads of a warp wait for each other where they meet in one. Reading a row of a
+// tile they never do. Writing along the depth, 16 threads go down a column and 16 down the next one: rows that are 8 bytes
+// longer than a multiple of all banks send them to different banks, for elements of 4 bytes all 32 at once, for elements
+// of 8 bytes, which take two turns anyway, the 16 of a turn.
+#define PITCH (TILE + 8 / (int)sizeof(ELEMENT))
 
 // Sums of integers wrap around, which C++ promises for unsigned ones only.
 #if FLOATING
@@ -22,7 +27,7 @@ typedef unsigned long long SUM;
 
 // tile[k][l] becomes the element at depth `start` + k of line `first` + l, of lines of A or columns of B; 0 outside.
 // Neighbouring threads read neighbouring elements, along the depth or across it, and every thread takes steps of one size.
-__device__ void fetch(ELEMENT (*tile)[TILE + 1], const ELEMENT* xs, long long first, long long lines, long long line_step,
+__device__ void fetch(ELEMENT (*tile)[PITCH], const ELEMENT* xs, long long first, long long lines, long long line_step,
                       long long start, long long depth, long long depth_step) {
     const bool along = depth_step == 1;
     const int own_l = along ? threadIdx.x / DEPTH : threadIdx.x % TILE, l_step = along ? THREADS / DEPTH : 0;
@@ -41,7 +46,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2)
 product(const ELEMENT* as, const ELEMENT* bs, const ELEMENT* bias, ELEMENT* ys, long long rows, long long depth,
         long long columns, long long a_row, long long a_column, long long b_row, long long b_column, long long stack,
         LENGTHS, STRIDES(a_step), STRIDES(b_step)) {
-    __shared__ ELEMENT a_tile[DEPTH][TILE + 1], b_tile[DEPTH][TILE + 1];
+    __shared__ ELEMENT a_tile[DEPTH][PITCH], b_tile[DEPTH][PITCH];
     const int tx = threadIdx.x % SIDE, ty = threadIdx.x / SIDE;
     const long long tiles_across = (columns + TILE - 1) / TILE;
     const long long top = blockIdx.x / tiles_across * TILE, left = blockIdx.x % tiles_across * TILE;
