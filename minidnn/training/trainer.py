@@ -12,40 +12,30 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from kernels.array import check_integer
+from minidnn.creation import full_like
 from minidnn.data.loader import DataLoader
 from minidnn.functional import cross_entropy
 from minidnn.nn.module import Module
 from minidnn.optim.optimizer import Optimizer
 from minidnn.optim.schedule import LRScheduler
+from minidnn.optim.swa_utils import AveragedModel
 from minidnn.serialization import load_checkpoint, save_checkpoint, set_checkpoint_aside
 from minidnn.tensor import Tensor
+from minidnn.training.early_stopping import EarlyStopping
 from minidnn.training.evaluation import EpochMetrics, Loss, Totals, evaluate, predict
+from minidnn.training.logs import Report
 
 CHECKPOINT_SECONDS = 10.0
 
 Augmentation = Callable[[Tensor], Tensor]
-
-
-class Report(Protocol):
-    """Who is told how a run goes; `minidnn.report.TerminalReport` shows it."""
-
-    def begin(self, epochs: int, batches: int, history: list[EpochMetrics]) -> None:
-        """The run begins, or goes on after the epochs in `history`."""
-
-    def batch(self, epoch: int, batch: int, totals: Totals) -> None:
-        """Batch number `batch` of `epoch` (both from 1) is done."""
-
-    def epoch(self, metrics: EpochMetrics) -> None:
-        """An epoch is done."""
-
-    def end(self) -> None:
-        """The run ends, for whatever reason."""
+Clipping = Callable[[Iterable[Tensor]], Any]
 
 
 class TrainingInterrupted(KeyboardInterrupt):
@@ -71,9 +61,19 @@ class Trainer:
         arguments: what the run depends on beyond what is known here; a checkpoint of other arguments is
             refused. JSON can hold the values.
         report: who is told about the progress.
+        clip_gradients: called with the parameters before every step, for example
+            `partial(clip_grad_norm_, max_norm=1.0)`; what it does belongs into `arguments`.
+        accumulate: takes a step after so many batches, with the gradient of all their samples' mean loss: a
+            large batch in the memory of a small one. Batch norm still sees the small batches.
+        average: follows the model's weights after every step; it is then what is evaluated.
+        early_stopping: ends the run when nothing is gained any more. However the run ends, what was evaluated
+            (the average if there is one, else the model) then has its best epoch's weights.
 
     Attributes:
         history: the metrics of the epochs done so far.
+
+    Raises:
+        ValueError, TypeError: `accumulate` is below 1 or no integer.
     """
 
     model: Module
@@ -86,9 +86,14 @@ class Trainer:
     checkpoint: str | Path | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
     report: Report | None = None
+    clip_gradients: Clipping | None = None
+    accumulate: int = 1
+    average: AveragedModel | None = None
+    early_stopping: EarlyStopping | None = None
     history: list[EpochMetrics] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
+        check_integer("accumulate", self.accumulate, minimum=1)
         self._batch = 0  # batches done in the present epoch
         self._totals = Totals()
         self._seconds = 0.0  # spent on the present epoch
@@ -118,15 +123,27 @@ class Trainer:
                 self._resume(Path(self.checkpoint), arguments)
         self._saved_at = time.monotonic()
         with self._reporting(epochs), self._stopping_on_ctrl_c():
-            while len(self.history) < epochs:
+            while len(self.history) < epochs and not self._is_stopped_early():
                 self._run_epoch(arguments)
+        if self.early_stopping is not None:
+            self.early_stopping.restore(self.evaluated_model)
         return self.history
+
+    @property
+    def evaluated_model(self) -> Module:
+        """What is evaluated after every epoch: the averaged model if there is one, else the model."""
+        return self.model if self.average is None else self.average.module
+
+    def _is_stopped_early(self) -> bool:
+        return self.early_stopping is not None and self.early_stopping.exhausted
 
     def _run_epoch(self, arguments: Mapping[str, Any]) -> None:
         """Train on the batches that are left of the present epoch, evaluate, and close it."""
         self._train(arguments)
         started = time.monotonic()
-        evaluation = evaluate(self.model, self.test_loader, self.loss, lambda: self._check_stop(arguments))
+        evaluation = evaluate(
+            self.evaluated_model, self.test_loader, self.loss, lambda: self._check_stop(arguments)
+        )
         metrics = EpochMetrics(
             epoch=len(self.history) + 1,
             lr=self.optimizer.param_groups[0]["lr"],
@@ -138,6 +155,8 @@ class Trainer:
         )
         if self.schedule is not None:
             self.schedule.step()
+        if self.early_stopping is not None:
+            self.early_stopping.observe(metrics, self.evaluated_model)
         self.history.append(metrics)
         self._batch, self._totals, self._seconds = 0, Totals(), 0.0
         self._save(arguments)
@@ -149,33 +168,55 @@ class Trainer:
         self.train_loader.set_epoch(len(self.history))
         before = time.monotonic()
         for inputs, labels in self.train_loader.batches(self._batch):
-            self._step(inputs, labels)
+            self._learn(inputs, labels)
             self._batch += 1
+            if is_whole := self._ends_a_step(self._batch):
+                self._step()
             now = time.monotonic()
             spent, before = now - before, now
             self._seconds += spent
             if self.report is not None:
                 self.report.batch(len(self.history) + 1, self._batch, self._totals)
-            self._check_stop(arguments)
-            # The next batch will take as long as this one did: save now if it would end too late.
-            if now - self._saved_at + spent >= CHECKPOINT_SECONDS:
-                self._save(arguments)
+            if is_whole:
+                self._check_stop(arguments)
+                # The next step will take as long as this one did: save now if it would end too late.
+                if now - self._saved_at + spent * self.accumulate >= CHECKPOINT_SECONDS:
+                    self._save(arguments)
 
-    def _step(self, inputs: Tensor, labels: Tensor) -> None:
-        """One step of the optimiser on one batch."""
+    def _ends_a_step(self, batches: int) -> bool:
+        """Whether a step is taken after so many batches of the epoch; checkpoints lie there only."""
+        return batches % self.accumulate == 0 or batches == len(self.train_loader)
+
+    def _learn(self, inputs: Tensor, labels: Tensor) -> None:
+        """Add one batch's part to the gradient of the step under way."""
         if self.augment is not None:
             inputs = self.augment(inputs)
-        self.optimizer.zero_grad()
+        if self._batch % self.accumulate == 0:
+            self.optimizer.zero_grad()
         scores = self.model(inputs)  # (N, classes)
         loss = self.loss(scores, labels)
-        loss.backward()
-        self.optimizer.step()
+        loss.backward(full_like(loss, len(labels) / self._samples_of_step()))
         self._totals.add(loss, predict(scores), labels.tolist())
         if not math.isfinite(self._totals.loss):
             raise ValueError(
                 f"the loss became {loss.item()} in epoch {len(self.history) + 1}, batch {self._batch + 1}; "
                 "a smaller learning rate may help"
             )
+
+    def _samples_of_step(self) -> int:
+        """How many samples the step under way has; an epoch's last one may have less."""
+        loader = self.train_loader
+        first = self._batch - self._batch % self.accumulate
+        last = min(first + self.accumulate, len(loader))
+        return min(last * loader.batch_size, len(loader.dataset)) - first * loader.batch_size
+
+    def _step(self) -> None:
+        """Move the weights along the gradient that has been gathered."""
+        if self.clip_gradients is not None:
+            self.clip_gradients(self.model.parameters())
+        self.optimizer.step()
+        if self.average is not None:
+            self.average.update_parameters(self.model)
 
     # ---- interruptions -------------------------------------------------------------------------
 
@@ -225,6 +266,20 @@ class Trainer:
             "shuffling seed": loader.seed if loader.shuffle else None,
             "training items": len(loader.dataset),
             "test items": len(self.test_loader.dataset),
+            **self._optional_arguments(),
+        }
+
+    def _optional_arguments(self) -> dict[str, Any]:
+        """Those that are named only where they are used: a checkpoint without them stays valid."""
+        stopping = self.early_stopping
+        return {
+            **({} if self.accumulate == 1 else {"accumulated batches": self.accumulate}),
+            **({} if self.average is None else {"averaged weights": True}),
+            **(
+                {}
+                if stopping is None
+                else {"early stopping": [stopping.monitor, stopping.patience, stopping.min_delta]}
+            ),
         }
 
     def _save(self, arguments: Mapping[str, Any]) -> None:
@@ -236,6 +291,8 @@ class Trainer:
             "totals": asdict(self._totals),
             "seconds": self._seconds,
             "history": [asdict(metrics) for metrics in self.history],
+            "average": None if self.average is None else self.average.state_dict(),
+            "early stopping": None if self.early_stopping is None else self.early_stopping.state_dict(),
         }
         save_checkpoint(
             self.checkpoint,
@@ -252,3 +309,7 @@ class Trainer:
         self._totals = Totals(**position["totals"])
         self._seconds = position["seconds"]
         self.history = [EpochMetrics(**metrics) for metrics in position["history"]]
+        if self.average is not None:
+            self.average.load_state_dict(position["average"])
+        if self.early_stopping is not None:
+            self.early_stopping.load_state_dict(position["early stopping"])

@@ -1,19 +1,23 @@
 """A small training run as a program of its own, for tests that kill it: python -m tests.minidnn.training.run.
 
 It has everything whose state could be forgotten: dropout, batch norm's running statistics, momentum, a
-sequence of schedules, shuffling, random shifts, and checkpoints several times an epoch.
+sequence of schedules, shuffling, random shifts, and checkpoints several times an epoch; with --everything
+also steps over several batches, clipping, averaged weights, early stopping and a table of the epochs.
 """
 
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from minidnn import data, manual_seed, nn, optim, save
 from minidnn.data import DataLoader
+from minidnn.nn.utils import clip_grad_norm_
 from minidnn.optim import schedule
-from minidnn.training import EpochMetrics, Totals, Trainer
+from minidnn.optim.swa_utils import AveragedModel, get_ema_avg_fn
+from minidnn.training import CSVLog, EarlyStopping, EpochMetrics, Reports, Totals, Trainer
 from minidnn.training import trainer as training_loop
 
 EPOCHS = 4
@@ -66,12 +70,28 @@ def build(checkpoint: Path | None, report: Any = None, lr: float = 0.05) -> Trai
     )
 
 
+def build_with_everything(checkpoint: Path | None, *reports: Any) -> Trainer:
+    """The same run with all that a Trainer can be given; early stopping ends it before EPOCHS."""
+    trainer = build(checkpoint, Reports(*reports))
+    trainer.accumulate = 4  # 90 batches: the epoch's last step has two
+    trainer.clip_gradients = partial(clip_grad_norm_, max_norm=0.5)
+    trainer.average = AveragedModel(trainer.model, get_ema_avg_fn(0.9), use_buffers=True)
+    trainer.early_stopping = EarlyStopping(patience=2, monitor="train_loss", min_delta=1.0)
+    return trainer
+
+
 def main() -> None:
     training_loop.CHECKPOINT_SECONDS = 0.02
     path = Path(sys.argv[1])
-    trainer = build(path, LineReport())
+    if "--everything" in sys.argv:
+        trainer = build_with_everything(path, LineReport(), CSVLog(path.with_suffix(".csv")))
+    else:
+        trainer = build(path, LineReport())
     trainer.fit(EPOCHS, resume="--resume" in sys.argv)
-    save({**trainer.model.state_dict(), "history": [metrics_of(m) for m in trainer.history]}, sys.argv[2])
+    save(
+        {**trainer.evaluated_model.state_dict(), "history": [metrics_of(m) for m in trainer.history]},
+        sys.argv[2],
+    )
 
 
 def metrics_of(metrics: EpochMetrics) -> list[float]:

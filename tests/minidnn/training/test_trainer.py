@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import random
 import re
 import signal
@@ -9,24 +10,27 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from minidnn import Tensor, load, nn, optim, save
+from minidnn import Tensor, load, manual_seed, nn, optim, save
 from minidnn.data import ArrayDataset, DataLoader
-from minidnn.training import Totals, Trainer, TrainingInterrupted, evaluate
+from minidnn.nn.utils import clip_grad_norm_
+from minidnn.optim.swa_utils import AveragedModel, get_ema_avg_fn
+from minidnn.training import EarlyStopping, EpochMetrics, Totals, Trainer, TrainingInterrupted, evaluate
 from minidnn.training import trainer as training_loop
 from tests.minidnn.training import run as training_run
-from tests.minidnn.training.run import EPOCHS, build, metrics_of
+from tests.minidnn.training.run import EPOCHS, build, build_with_everything, metrics_of
 from tests.program import ENVIRONMENT
 
 
 def weights(trainer: Trainer) -> dict[str, np.ndarray]:
-    return {name: tensor.numpy().copy() for name, tensor in trainer.model.state_dict().items()}
+    """Of the averaged model, where there is one."""
+    return {name: tensor.numpy().copy() for name, tensor in trainer.evaluated_model.state_dict().items()}
 
 
 def assert_same_weights(got: dict[str, Any], want: dict[str, Any]) -> None:
@@ -38,6 +42,13 @@ def assert_same_weights(got: dict[str, Any], want: dict[str, Any]) -> None:
 @pytest.fixture(scope="module")
 def uninterrupted() -> Trainer:
     trainer = build(None)
+    trainer.fit(EPOCHS)
+    return trainer
+
+
+@pytest.fixture(scope="module")
+def uninterrupted_with_everything() -> Trainer:
+    trainer = build_with_everything(None)
     trainer.fit(EPOCHS)
     return trainer
 
@@ -105,7 +116,122 @@ def test_a_loss_that_explodes_is_told_in_one_sentence() -> None:
         trainer.fit(1)
 
 
+# ---- steps over several batches, clipping, averages, early stopping ---------------------------------------
+
+
+def regression(batch_size: int, accumulate: int, drop_last: bool = False) -> Trainer:
+    """A linear classifier of 23 samples in float64; nothing in it looks at the batch as a whole."""
+    manual_seed(2)
+    generator = np.random.default_rng(6)
+    samples = ArrayDataset(generator.standard_normal((23, 5)), generator.integers(0, 3, 23))
+    model = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3)).double()
+    loader = DataLoader(samples, batch_size, shuffle=True, drop_last=drop_last, seed=3)
+    optimizer = optim.SGD(model.parameters(), lr=0.5, momentum=0.9)
+    return Trainer(model, optimizer, loader, DataLoader(samples, 23), accumulate=accumulate)
+
+
+@pytest.mark.parametrize(
+    ("small", "accumulate", "drop_last"), [(2, 4, False), (4, 2, False), (1, 8, False), (3, 5, False)]
+)
+def test_accumulated_batches_make_the_large_batch_s_steps(
+    small: int, accumulate: int, drop_last: bool
+) -> None:
+    """The last step of an epoch has 7 of 8 samples (8 of 15), its last batch may be short."""
+    few, many = regression(small * accumulate, 1, drop_last), regression(small, accumulate, drop_last)
+    few.fit(3)
+    many.fit(3)
+    for name, value in weights(few).items():
+        np.testing.assert_allclose(weights(many)[name], value, rtol=1e-12, atol=1e-14, err_msg=name)
+    assert [m.train_loss for m in many.history] == pytest.approx(
+        [m.train_loss for m in few.history], rel=1e-12
+    )
+
+
+def test_dropped_samples_have_no_part_in_a_step() -> None:
+    """5 batches of 4 in steps of 2: the last step has one batch, which weighs 1."""
+    trainer = regression(4, 2, drop_last=True)
+    steps: list[float] = []
+    trainer.loss = lambda scores, labels: (scores * 0).sum() + trainer.model[2].bias.sum()  # type: ignore[index]
+    trainer.clip_gradients = lambda parameters: steps.append(list(parameters)[-1].grad.numpy().tolist())  # type: ignore[union-attr, arg-type]
+    trainer.fit(1)
+    np.testing.assert_allclose(steps, np.ones((3, 3)))
+
+
+def test_gradients_are_clipped_between_backward_and_step() -> None:
+    trainer = regression(8, 1)
+    norms: list[float] = []
+
+    def clip(parameters: Any) -> None:
+        norms.append(clip_grad_norm_(parameters, 1e-3).item())
+
+    trainer.clip_gradients = clip
+    begin = weights(trainer)
+    trainer.fit(1)
+    assert len(norms) == 3
+    assert min(norms) > 1e-2
+    moved = sum(float(np.sum((value - begin[name]) ** 2)) for name, value in weights(trainer).items()) ** 0.5
+    assert moved <= 0.5 * 1e-3 * (1 + 1.9 + 2.71)  # lr times what momentum makes of three steps of 1e-3
+
+
+def test_the_averaged_model_is_evaluated_and_kept_apart() -> None:
+    """By hand: SGD's weights after every step, averaged by the formula."""
+    trainer = regression(8, 1)
+    trainer.average = AveragedModel(trainer.model, get_ema_avg_fn(0.6))
+    seen: list[np.ndarray] = []
+    name = "2.weight"
+    trainer.report = After(lambda: seen.append(trainer.model.state_dict()[name].numpy().copy()))
+    trainer.fit(2)
+    want = seen[0]
+    for value in seen[1:]:
+        want = 0.6 * want + 0.4 * value
+    np.testing.assert_allclose(weights(trainer)[name], want, rtol=1e-12)
+    assert not np.allclose(trainer.model.state_dict()[name].numpy(), want, rtol=1e-3)
+    got = evaluate(trainer.average, trainer.test_loader)
+    assert trainer.history[-1].test_loss == got.loss
+
+
+def test_early_stopping_ends_the_run_with_the_best_weights() -> None:
+    trainer = regression(8, 1)
+    trainer.early_stopping = EarlyStopping(patience=2, monitor="test_accuracy")
+    after: list[dict[str, np.ndarray]] = []
+    trainer.report = After(epoch=lambda: after.append(weights(trainer)))
+    history = trainer.fit(200)
+    accuracies = [metrics.test_accuracy for metrics in history]
+    best = int(np.argmax(accuracies))  # the first of equals
+    assert len(history) == best + 1 + 2 < 200
+    assert_same_weights(weights(trainer), after[best])
+    assert trainer.early_stopping.best_epoch == best + 1
+    assert len(trainer.fit(200)) == len(history)
+
+
+def test_a_run_with_everything_stops_early(uninterrupted_with_everything: Trainer) -> None:
+    trainer = uninterrupted_with_everything
+    assert trainer.early_stopping is not None
+    assert 1 < len(trainer.history) < EPOCHS
+    assert trainer.early_stopping.exhausted
+
+
+def test_wrong_settings_are_refused() -> None:
+    with pytest.raises(ValueError, match="accumulate must be at least 1, got 0"):
+        regression(4, 0)
+
+
 # ---- checkpoints -----------------------------------------------------------------------------------------
+
+
+class After(training_run.LineReport):
+    """Calls functions after every batch and every epoch."""
+
+    def __init__(
+        self, batch: Callable[[], Any] = lambda: None, epoch: Callable[[], Any] = lambda: None
+    ) -> None:
+        self.after_batch, self.after_epoch = batch, epoch
+
+    def batch(self, epoch: int, batch: int, totals: Totals) -> None:
+        self.after_batch()
+
+    def epoch(self, metrics: EpochMetrics) -> None:
+        self.after_epoch()
 
 
 class StopAfter(training_run.LineReport):
@@ -134,6 +260,53 @@ def test_a_run_stopped_in_many_places_ends_the_same(
     trainer.fit(EPOCHS, resume=True)
     assert_same_weights(weights(trainer), weights(uninterrupted))
     assert [metrics_of(m) for m in trainer.history] == [metrics_of(m) for m in uninterrupted.history]
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e9], ids=["checkpoint-every-step", "checkpoint-every-epoch"])
+def test_a_run_with_everything_stopped_in_many_places_ends_the_same(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    uninterrupted_with_everything: Trainer,
+    seconds: float,
+) -> None:
+    monkeypatch.setattr(training_loop, "CHECKPOINT_SECONDS", seconds)
+    path, want = tmp_path / "run.safetensors", uninterrupted_with_everything
+    for batches in (2, 6, 91, 92):
+        with pytest.raises(RuntimeError, match="killed"):
+            build_with_everything(path, StopAfter(batches)).fit(EPOCHS, resume=True)
+    for _ in range(2):  # a run that had stopped early is as it was
+        trainer = build_with_everything(path)
+        trainer.fit(EPOCHS, resume=True)
+        assert_same_weights(weights(trainer), weights(want))
+        assert [metrics_of(m) for m in trainer.history] == [metrics_of(m) for m in want.history]
+
+
+def test_checkpoints_of_accumulated_batches_lie_between_steps(tmp_path: Path) -> None:
+    """Ctrl-C in the middle of a step's batches lets it finish."""
+    path = tmp_path / "run.safetensors"
+    with pytest.raises(TrainingInterrupted, match="stopped in epoch 1 after batch 4"):
+        build_with_everything(path, PressCtrlC(2)).fit(EPOCHS)
+    with pytest.raises(TrainingInterrupted, match="stopped in epoch 1 after batch 90"):
+        build_with_everything(path, PressCtrlC(89)).fit(EPOCHS, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"accumulate": 2}, "accumulated batches 4, but this run has accumulated batches 2"),
+        ({"average": None}, "averaged weights True, but this run has averaged weights None"),
+        ({"early_stopping": EarlyStopping(3)}, "but this run has early stopping ['test_loss', 3, 0.0]"),
+    ],
+)
+def test_other_settings_are_refused(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    path = tmp_path / "run.safetensors"
+    with pytest.raises(TrainingInterrupted):
+        build_with_everything(path, PressCtrlC(1)).fit(EPOCHS)
+    trainer = build_with_everything(path)
+    for name, value in change.items():
+        setattr(trainer, name, value)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        trainer.fit(EPOCHS, resume=True)
 
 
 def test_checkpoints_come_every_epoch_and_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,10 +450,11 @@ def test_it_trains_outside_the_main_thread() -> None:
 # ---- SIGKILL ---------------------------------------------------------------------------------------------
 
 
-def killed_again_and_again(folder: Path, kills: int, seed: int) -> dict[str, Any]:
+def killed_again_and_again(folder: Path, kills: int, seed: int, *options: str) -> dict[str, Any]:
     """Start the run, kill it at a random moment, resume it, ..., and return what the last one saved."""
     moments = random.Random(seed)
-    command = [sys.executable, "-m", "tests.minidnn.training.run", str(folder / "run"), str(folder / "final")]
+    files = [str(folder / "run"), str(folder / "final")]
+    command = [sys.executable, "-m", "tests.minidnn.training.run", *files, *options]
     for _ in range(kills):
         with subprocess.Popen(
             [*command, "--resume"], stdout=subprocess.PIPE, text=True, env=ENVIRONMENT
@@ -302,6 +476,16 @@ def assert_as_uninterrupted(got: dict[str, Any], uninterrupted: Trainer) -> None
 
 def test_killed_runs_end_with_the_same_bits(tmp_path: Path, uninterrupted: Trainer) -> None:
     assert_as_uninterrupted(killed_again_and_again(tmp_path, kills=2, seed=0), uninterrupted)
+
+
+def test_killed_runs_with_everything_end_with_the_same_bits(
+    tmp_path: Path, uninterrupted_with_everything: Trainer
+) -> None:
+    got = killed_again_and_again(tmp_path, 1, 0, "--everything")
+    assert_as_uninterrupted(got, uninterrupted_with_everything)
+    with (tmp_path / "run.csv").open(newline="") as file:
+        losses = [float(row["train_loss"]) for row in csv.DictReader(file)]
+    assert losses == [metrics.train_loss for metrics in uninterrupted_with_everything.history]
 
 
 @pytest.mark.slow
