@@ -32,6 +32,7 @@ from minidnn.detection.roi_heads import (
     RoIHeads,
     TwoMLPHead,
 )
+from minidnn.detection.selective_search import selective_search
 from minidnn.detection.single_level_roi import SingleLevelRoIPool
 
 __all__ = [
@@ -70,5 +71,6 @@ __all__ = [
     "paste_masks_in_image",
     "remove_small_boxes",
     "rpn_loss",
+    "selective_search",
     "voc_mean_average_precision",
 ]
