@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kernels.array import Array, check_integer
+from minidnn.data.transforms import functional
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -63,19 +64,13 @@ class Preprocessing:
 
     def __call__(self, image: Image) -> Array:
         """Return the centre of an 8-bit image as float32 (C, crop, crop)."""
-        resized = self._resized(image)
-        top, left = self._centre(resized)
-        return self._normalised(resized, top, left)
+        return self._normalised(functional.center_crop(self._resized(image), self.crop))
 
     def ten_crops(self, image: Image) -> Array:
         """Return the ten crops of an 8-bit image as float32 (10, C, crop, crop)."""
-        resized = self._resized(image)
-        bottom, right = resized.height - self.crop, resized.width - self.crop
-        places = ((0, 0), (0, right), (bottom, 0), (bottom, right), self._centre(resized))
-        crops = [self._normalised(resized, top, left) for top, left in places]
-        # What begins at `left` in the mirrored image ends there in the image itself.
-        mirrored = [self._normalised(resized, top, right - left)[:, :, ::-1] for top, left in places]
-        return np.stack(crops + mirrored)
+        return np.stack(
+            [self._normalised(crop) for crop in functional.ten_crop(self._resized(image), self.crop)]
+        )
 
     def _resized(self, image: Image) -> Image:
         from PIL.Image import Resampling
@@ -92,13 +87,6 @@ class Preprocessing:
             size = self.resize[::-1]
         return image.resize(size, Resampling[self.interpolation.upper()])
 
-    def _centre(self, image: Image) -> tuple[int, int]:
-        """Top and left of the centre; halves are rounded to the even number."""
-        return round((image.height - self.crop) / 2), round((image.width - self.crop) / 2)
-
-    def _normalised(self, image: Image, top: int, left: int) -> Array:
-        square = image.crop((left, top, left + self.crop, top + self.crop))
-        pixels = np.asarray(square, np.float32).reshape(self.crop, self.crop, -1)  # (H, W, C)
-        mean, std = np.array(self.mean, np.float32), np.array(self.std, np.float32)
-        normalised = (pixels / np.float32(255) - mean) / std
-        return np.ascontiguousarray(normalised.transpose(2, 0, 1))  # (C, H, W)
+    def _normalised(self, crop: Array) -> Array:
+        normalised: Array = functional.normalize(crop, self.mean, self.std)
+        return normalised

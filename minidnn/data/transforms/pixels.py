@@ -19,7 +19,8 @@ def as_image(picture: Any) -> Array:
 
     Raises:
         TypeError: neither, or an array of another dtype than uint8, float32 and float64.
-        ValueError: an array of another rank or without pixels, or a Pillow image that has no 8-bit bands.
+        ValueError: an array of another rank or without pixels, or a Pillow image of another kind than 8-bit
+            bands (a palette, bits, 16-bit numbers).
     """
     image = picture if isinstance(picture, np.ndarray) else _from_pillow(picture)
     if image.dtype not in DTYPES:
@@ -32,9 +33,9 @@ def as_image(picture: Any) -> Array:
 def _from_pillow(picture: Any) -> Array:
     if not hasattr(picture, "getbands"):  # Pillow need not be installed to find out
         raise TypeError(f"image must be an array (C, H, W) or a Pillow image, got {type(picture).__name__}")
-    if picture.mode not in ("L", "RGB"):
-        raise ValueError(f"image must be a Pillow image of mode L or RGB, got {picture.mode}; convert it")
     pixels = np.asarray(picture)  # (H, W) or (H, W, C)
+    if pixels.dtype != np.uint8 or picture.mode.startswith("P"):
+        raise ValueError(f"image must be a Pillow image of 8-bit bands, got mode {picture.mode}; convert it")
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 

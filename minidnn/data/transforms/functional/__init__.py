@@ -13,6 +13,7 @@ from minidnn.data.transforms.functional.color import (
 )
 from minidnn.data.transforms.functional.geometric import (
     affine,
+    center_crop,
     crop,
     elastic,
     hflip,
@@ -31,6 +32,7 @@ __all__ = [
     "adjust_hue",
     "adjust_saturation",
     "affine",
+    "center_crop",
     "crop",
     "elastic",
     "erase",

@@ -70,7 +70,8 @@ def _blended(image: Array, other: Array, factor: float) -> Array:
     number = _number_type(image)
     blend = working(image) * number(factor)
     blend += other * number(1 - factor)
-    return np.clip(blend, 0, white(image), out=blend).astype(image.dtype, copy=False)
+    pixels: Array = np.clip(blend, 0, white(image), out=blend).astype(image.dtype, copy=False)
+    return pixels
 
 
 def _number_type(image: Array) -> type[np.floating[Any]]:

@@ -140,6 +140,23 @@ class _ResizedCrop(_Crop):
         return resized
 
 
+def center_crop(picture: Any, size: int | tuple[int, int]) -> Any:
+    """Return the middle of the picture; where it cannot be the very middle, the nearest even offset is taken.
+
+    Raises:
+        TypeError, ValueError: what is given is no picture, or smaller than `size`.
+    """
+    height, width = pair("size", size, minimum=1)
+    return crop(picture, *_centre(size_of(picture), (height, width)), height, width)
+
+
+def _centre(old: Sequence[int], new: tuple[int, int]) -> tuple[int, int]:
+    """Top and left of the middle, as torchvision has it: halves are rounded to the even number."""
+    if new[0] > old[0] or new[1] > old[1]:
+        raise ValueError(f"size must be at most the image's {tuple(old)}, got {new}")
+    return round((old[0] - new[0]) / 2), round((old[1] - new[1]) / 2)
+
+
 def ten_crop(picture: Any, size: int | tuple[int, int]) -> Array:
     """Return ten crops of an image (array or Pillow): the four corners, the centre, and the same mirrored.
 
@@ -155,10 +172,8 @@ def ten_crop(picture: Any, size: int | tuple[int, int]) -> Array:
     """
     image = as_image(picture)
     height, width = pair("size", size, minimum=1)
+    middle = _centre(image.shape[1:], (height, width))
     bottom, right = image.shape[1] - height, image.shape[2] - width
-    if bottom < 0 or right < 0:
-        raise ValueError(f"size must be at most the image's {image.shape[1:]}, got {(height, width)}")
-    middle = round(bottom / 2), round(right / 2)  # halves to the even number, as torchvision has it
     places = ((0, 0), (0, right), (bottom, 0), (bottom, right), middle)
     crops = [
         side[:, top : top + height, left : left + width]

@@ -100,6 +100,7 @@ CASES: dict[str, Case] = {
     "hflip": Case(ours.hflip, lambda f, t: f.hflip(t)),
     "crop": Case(lambda x: ours.crop(x, 3, 5, 11, 13), lambda f, t: f.crop(t, 3, 5, 11, 13)),
     "crop beyond": Case(lambda x: ours.crop(x, -2, -3, 70, 30), lambda f, t: f.crop(t, -2, -3, 70, 30)),
+    "center_crop": Case(lambda x: ours.center_crop(x, (12, 10)), lambda f, t: f.center_crop(t, [12, 10])),
     "resized_crop, smaller": _resized_crop((1, 2, 17, 15), (7, 9), True),
     "resized_crop, smaller, two pixels": _resized_crop((1, 2, 17, 15), (7, 9), False),
     "resized_crop, larger": _resized_crop((2, 1, 9, 11), (16, 29), True),
