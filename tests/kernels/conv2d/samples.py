@@ -115,6 +115,7 @@ SAMPLES = [
     *samples("three-by-three-groups", 1, (10, 6), (9, 5), Window.of(3, 1, 1), groups=2),
     *samples("depthwise", 2, (3, 6), (4, 5), Window.of((3, 2), (2, 1), 1), groups=3),
     *samples("pointwise", 3, (4, 3), (3, 5), Window.of(1)),
+    *samples("planes", 3, (20, 70), (2, 6), Window.of(1)),  # fours of neighbours lie in one plane
     *samples("no-bias", 1, (2, 3), (4, 4), Window.of(2), bias=False),
     *samples("one-channel", 1, (1, 1), (4, 3), Window.of(2)),
     *samples("single-pixel", 2, (3, 2), (1, 1), Window.of(1)),

@@ -21,10 +21,10 @@ import numpy as np
 
 import kernels
 from kernels import registry
-from kernels.cuda import emulator, launch
+from kernels.cuda import emulator, launch, register_tiles
 from tests.kernels.cuda import nvrtc, transfer
 from tests.kernels.cuda.sweep import samples
-from tests.kernels.sample import Draw
+from tests.kernels.sample import Draw, Sample
 
 PAGE = Path(__file__).parents[3] / "docs" / "machine_code.md"
 ARCHITECTURES = ("sm_80", "sm_90")
@@ -39,6 +39,10 @@ MORE_REGISTERS["product"] = 128
 MORE_REGISTERS["bilinear_backward"] = 80
 # And Winograd's transforms of 6 x 6 numbers of 64 bits, which take two registers each.
 MORE_REGISTERS.update(transform_inputs=128, transform_outputs=112)
+# And the products on register tiles, whose threads hold up to 64 elements: as many blocks as that one.
+MORE_REGISTERS["gather_sum"] = 128
+# Words in the names of the operations with such products.
+TILED = ("conv2d",)
 SEED = 5
 
 
@@ -85,14 +89,30 @@ def builds() -> list[Build]:
     """Every source with every set of macros that the samples ask for."""
     found: set[Build] = set()
     with _taking_down(found):
-        for sample in samples(None):
-            for dtype in (np.float32, np.float64):
-                for version in transfer.device_versions(sample.operation):
-                    moved = transfer.arguments_for(version, sample.make(Draw(SEED, dtype)))
-                    if moved is not None:
-                        with kernels.use(**{version.operation: version.name}):
-                            registry.contract(version.operation)(*moved)
+        _call_versions(samples(None))
+        with _every_product_is_large():
+            _call_versions(samples(None, TILED))
     return sorted(found)
+
+
+def _call_versions(chosen: Sequence[Sample]) -> None:
+    for sample in chosen:
+        for dtype in (np.float32, np.float64):
+            for version in transfer.device_versions(sample.operation):
+                moved = transfer.arguments_for(version, sample.make(Draw(SEED, dtype)))
+                if moved is not None:
+                    with kernels.use(**{version.operation: version.name}):
+                        registry.contract(version.operation)(*moved)
+
+
+@contextmanager
+def _every_product_is_large() -> Iterator[None]:
+    """Within it one block is enough for the largest tiles, which no sample would get."""
+    before, register_tiles.ENOUGH_BLOCKS = register_tiles.ENOUGH_BLOCKS, 1
+    try:
+        yield
+    finally:
+        register_tiles.ENOUGH_BLOCKS = before
 
 
 def excess(kernel: nvrtc.Kernel) -> str:

@@ -1,0 +1,49 @@
+"""How large the tiles of a product are, see register_tiles.cuh."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kernels.cuda.launch import c_type
+
+THREADS = 256
+SIDE = 16  # a block's threads are a square of so many
+ENOUGH_BLOCKS = 160  # as many keep a large GPU busy
+
+
+class Tiling(NamedTuple):
+    """How many rows and columns of the product a thread has.
+
+    Attributes:
+        rows, columns: 4 or 8.
+    """
+
+    rows: int
+    columns: int
+
+    def blocks(self, rows: int, columns: int) -> int:
+        """Return how many blocks a product of this size takes."""
+        return -(-rows // (self.rows * SIDE)) * -(-columns // (self.columns * SIDE))
+
+    def macros(self, stored: Any, real: Any) -> dict[str, str | int]:
+        """Return what the header wants to know, for elements kept as one dtype and computed in another."""
+        return {
+            "STORED": c_type(stored),
+            "REAL": c_type(real),
+            "ROWS_EACH": self.rows,
+            "COLUMNS_EACH": self.columns,
+        }
+
+
+LARGE, WIDE, SMALL = Tiling(8, 8), Tiling(4, 8), Tiling(4, 4)
+
+
+def choose_tiling(rows: int, columns: int, real: Any) -> Tiling:
+    """Return the largest tiles that make enough blocks and waste no rows; a double takes two registers."""
+    if real == np.float64:
+        return SMALL
+    if LARGE.blocks(rows, columns) >= ENOUGH_BLOCKS and -(-rows // 64) % 2 == 0:
+        return LARGE
+    return WIDE if WIDE.blocks(rows, columns) >= ENOUGH_BLOCKS else SMALL
