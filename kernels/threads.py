@@ -1,4 +1,4 @@
-"""How many threads the kernels use, and the one place where a matrix product goes through BLAS.
+"""How many threads the kernels use, and the one place where work goes through BLAS.
 
 BLAS libraries sum in an order that depends on the number of threads, so their bits do too. The
 project promises the same bits on 1 or 16 threads; therefore BLAS is held to one thread here.
@@ -44,4 +44,11 @@ def matrix_product(a: Array, b: Array) -> Array:
     """
     with _lock, _blas().limit(limits=1):
         result: Array = np.matmul(a, b)
+        return result
+
+
+def solve(a: Array, b: Array) -> Array:
+    """Return x of a x = b for a square matrix a, with BLAS held to one thread as in `matrix_product`."""
+    with _lock, _blas().limit(limits=1):
+        result: Array = np.linalg.solve(a, b)
         return result

@@ -133,15 +133,23 @@ class EightLayers(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return one score per class."""
+        scores: Tensor = self.fc8(self.connected_features(self.pooled_features(x)))  # (N, num_classes)
+        return scores
+
+    def pooled_features(self, x: Tensor) -> Tensor:
+        """Return the last pooling's numbers, "pool5", (N, maps * side * side)."""
         x = self.pool(self.norm(self.relu(self.conv1(x))))
         x = self.pool(self.norm(self.relu(self.conv2(x))))
         x = self.relu(self.conv3(x))
         x = self.relu(self.conv4(x))
-        x = self.pool(self.relu(self.conv5(x))).flatten(1)  # (N, maps * side * side)
-        x = self.dropout(self.relu(self.fc6(x)))  # (N, 4096)
-        x = self.dropout(self.relu(self.fc7(x)))  # (N, 4096)
-        scores: Tensor = self.fc8(x)  # (N, num_classes)
-        return scores
+        pooled: Tensor = self.pool(self.relu(self.conv5(x)))  # (N, maps, side, side)
+        return pooled.flatten(1)
+
+    def connected_features(self, pooled: Tensor) -> Tensor:
+        """Return the numbers before the last layer, "fc7", (N, 4096), for those of the last pooling."""
+        x = self.dropout(self.relu(self.fc6(pooled)))  # (N, 4096)
+        features: Tensor = self.dropout(self.relu(self.fc7(x)))  # (N, 4096)
+        return features
 
 
 class AlexNetPaper(EightLayers):

@@ -30,12 +30,18 @@ BACKGROUND = "background"
 FLAGS = ("difficult", "iscrowd")
 
 
-def without_flagged(target: Mapping[str, Array]) -> Target:
-    """Return the objects of a target that a training step is to find: neither difficult nor crowds."""
-    kept = np.ones(len(target["labels"]), bool)
+def flagged(target: Mapping[str, Array]) -> Array:
+    """Return which objects (L,) of a target are difficult or crowds."""
+    found = np.zeros(len(target["labels"]), bool)
     for flag in FLAGS:
         if flag in target:
-            kept &= ~target[flag].astype(bool)
+            found |= target[flag].astype(bool)
+    return found
+
+
+def without_flagged(target: Mapping[str, Array]) -> Target:
+    """Return the objects of a target that a training step is to find: neither difficult nor crowds."""
+    kept = ~flagged(target)
     return {name: entry[kept] for name, entry in target.items()}
 
 

@@ -9,20 +9,17 @@ from typing import NamedTuple
 import numpy as np
 
 from kernels.array import Array
-from kernels.nms import batched_nms
 from kernels.window import Pair
 from minidnn import init, nn
 from minidnn.detection.box_coder import BoxCoder
-from minidnn.detection.boxes import box_iou, clip_boxes_to_image, remove_small_boxes
+from minidnn.detection.boxes import box_iou
 from minidnn.detection.losses import fastrcnn_loss, maskrcnn_loss
 from minidnn.detection.masks import masks_of_labels
 from minidnn.detection.matching import BalancedPositiveNegativeSampler, Matcher
+from minidnn.detection.selection import select_detections
 from minidnn.detection.targets import Target, check_targets, matched_boxes
 from minidnn.functional import relu, sigmoid, softmax
 from minidnn.tensor import Tensor
-
-# Detections with a side below this many pixels are dropped.
-SMALLEST_SIDE = 1e-2
 
 
 class TwoMLPHead(nn.Module):
@@ -329,18 +326,18 @@ class RoIHeads(nn.Module):
         decoded = self.box_coder.decode(box_regression.detach().numpy(), proposals)  # (K, C, 4)
         ends = np.cumsum([len(boxes) for boxes in proposals])[:-1]
         images = zip(np.split(decoded, ends), np.split(probabilities, ends), image_shapes, strict=True)
-        return [self._best_of(*image) for image in images]
-
-    def _best_of(self, boxes: Array, scores: Array, image_shape: Pair) -> dict[str, Array]:
-        """The detections of one image from every proposal's boxes (P, C, 4) and scores (P, C)."""
-        clipped = clip_boxes_to_image(boxes[:, 1:], image_shape).reshape(-1, 4)  # without the background
-        likely = scores[:, 1:].reshape(-1)
-        labels = np.tile(np.arange(1, scores.shape[1]), len(scores))
-        keep = remove_small_boxes(clipped, SMALLEST_SIDE)
-        keep = keep[likely[keep] > self.score_thresh]
-        kept = batched_nms(clipped[keep], likely[keep], labels[keep], self.nms_thresh)
-        best = keep[kept[: self.detections_per_img]]
-        return {"boxes": clipped[best], "labels": labels[best], "scores": likely[best]}
+        # Without the background.
+        return [
+            select_detections(
+                boxes[:, 1:],
+                scores[:, 1:],
+                image_shape,
+                self.score_thresh,
+                self.nms_thresh,
+                self.detections_per_img,
+            )
+            for boxes, scores, image_shape in images
+        ]
 
 
 def _labels_of(labels: Array, matches: Array) -> Array:
