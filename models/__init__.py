@@ -66,6 +66,7 @@ from models.preresnet import (
     preresnet200,
     preresnet1001,
 )
+from models.rcnn import RCNN, RegionSettings, rcnn
 from models.registry import create, names
 from models.resnet import (
     ResNet,
@@ -111,6 +112,7 @@ from models.yolo_v1 import YOLOv1, YOLOv1Classifier, yolo_v1, yolo_v1_classifier
 from models.zfnet import ZFNet, zfnet
 
 __all__ = [
+    "RCNN",
     "VGG",
     "AlexNet",
     "AlexNetD2l",
@@ -141,6 +143,7 @@ __all__ = [
     "NiN",
     "PreResNet",
     "RCNNSettings",
+    "RegionSettings",
     "ResNet",
     "ShuffleNetV2",
     "SqueezeNet",
@@ -211,6 +214,7 @@ __all__ = [
     "preresnet164",
     "preresnet200",
     "preresnet1001",
+    "rcnn",
     "resnet18",
     "resnet20",
     "resnet32",
