@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from models.command_line.detect import detect
+from models.command_line.emulate import emulate
 from models.command_line.gradcheck import gradcheck
 from models.command_line.models import models
 from models.command_line.predict import predict
@@ -29,6 +30,7 @@ app.command()(models)
 app.command()(summary)
 app.command()(predict)
 app.command()(detect)
+app.command()(emulate)
 
 
 def _show_version(wanted: bool) -> None:

@@ -13,6 +13,7 @@ What is found depends on the mode, see `modes.py`.
 
 from kernels.cuda.emulator import compiler
 from kernels.cuda.emulator.build import sanitizer_environment
+from kernels.cuda.emulator.counting import Access, Launch, LibraryCall, count_accesses
 from kernels.cuda.emulator.device_array import (
     DeviceArray,
     asarray,
@@ -34,14 +35,18 @@ declare_array_type(DeviceArray, EMULATOR)
 
 __all__ = [
     "MODES",
+    "Access",
     "DeviceArray",
     "EmulatorError",
+    "Launch",
+    "LibraryCall",
     "RawKernel",
     "RawModule",
     "asarray",
     "ascontiguousarray",
     "broadcast_to",
     "copyto",
+    "count_accesses",
     "empty",
     "from_dlpack",
     "matmul",

@@ -28,15 +28,24 @@ _SANITIZER_FLAGS = {
         "-fsanitize-sections=shared_memory",
     ),
     "thread": ("-fsanitize=thread", "-fno-omit-frame-pointer"),
+    # ThreadSanitizer's calls without its library. Vectors stay whole, as they are moved.
+    "counting": (
+        "-fsanitize=thread",
+        "--param=tsan-instrument-func-entry-exit=0",
+        "-fno-tree-sra",
+        "-DEMULATOR_COUNTING",
+    ),
 }
+_KERNEL_LIBRARIES = {"counting": ("-nodefaultlibs", "-lstdc++", "-lm", "-lc", "-lgcc")}
 # The scheduler itself is never instrumented; it only talks to the sanitizer's library.
 _SCHEDULER_FLAGS = {
     "plain": (),
     "undefined": ("-DEMULATOR_UNDEFINED_SANITIZER",),
     "address": ("-DEMULATOR_ADDRESS_SANITIZER",),
     "thread": ("-DEMULATOR_THREAD_SANITIZER",),
+    "counting": ("-DEMULATOR_COUNTING",),
 }
-_SCHEDULER_LIBRARIES = {"plain": (), "undefined": ("-lubsan",), "address": ("-lasan",), "thread": ("-ltsan",)}
+_SCHEDULER_LIBRARIES = {"undefined": ("-lubsan",), "address": ("-lasan",), "thread": ("-ltsan",)}
 
 _KERNEL = re.compile(
     r'extern\s+"C"\s+__global__\s+void\s+(?:__launch_bounds__\s*\((?P<bounds>[^{;]*?)\)\s+)?(?P<name>\w+)\s*\('
@@ -62,14 +71,18 @@ class Compiled:
     Attributes:
         scheduler: the library that runs it.
         entries: its kernels by name.
+        parameters: the names of each kernel's parameters.
         shared_memory: where its static shared memory begins and ends.
         library: keeps the code loaded.
+        path: where the code is kept.
     """
 
     scheduler: ctypes.CDLL
     entries: dict[str, Entry]
+    parameters: dict[str, tuple[str, ...]]
     shared_memory: tuple[int, int]
     library: ctypes.CDLL
+    path: Path
 
 
 def sanitizer_environment(mode: str) -> dict[str, str]:
@@ -90,9 +103,9 @@ def sanitizer_environment(mode: str) -> dict[str, str]:
 
 
 def compile_scheduler(build: str) -> Path:
-    """Compile scheduler.cpp for "plain", "undefined", "address" or "thread" (EmulatorError: no compiler)."""
+    """Compile scheduler.cpp for a mode (EmulatorError: no compiler)."""
     source = (HERE / "scheduler.cpp").read_text()
-    libraries = ("-Wl,--no-as-needed", *_SCHEDULER_LIBRARIES[build], "-ldl")
+    libraries = ("-Wl,--no-as-needed", *_SCHEDULER_LIBRARIES.get(build, ()), "-ldl")
     return compile_shared(f"scheduler-{build}", source, ("-O2", *_SCHEDULER_FLAGS[build]), libraries)
 
 
@@ -104,17 +117,17 @@ def _load_scheduler(build: str) -> tuple[Path, ctypes.CDLL]:
 
 @functools.cache
 def compile_kernels(source: str, definitions: Sequence[str], build: str) -> Compiled:
-    """Compile a CUDA source for "plain", "undefined", "address" or "thread".
+    """Compile a CUDA source for a mode; "orders" has no build of its own but "plain"'s.
 
     Kernels are found as `extern "C" __global__ void NAME(`, also where a macro writes that.
 
     Raises:
         EmulatorError: no compiler, the source does not compile, or it holds no kernel.
     """
-    kernels = {
-        match["name"]: (match["bounds"] or "1024").split(",")[0].strip()
-        for match in _KERNEL.finditer(preprocess(source, definitions))
-    }
+    expanded = preprocess(source, definitions)
+    found = list(_KERNEL.finditer(expanded))
+    kernels = {match["name"]: (match["bounds"] or "1024").split(",")[0].strip() for match in found}
+    parameters = {match["name"]: _parameter_names(expanded[match.end() :]) for match in found}
     if not kernels:
         raise EmulatorError('the source holds no kernel: an extern "C" __global__ void function is needed')
     table = ", ".join(f"EMULATOR_KERNEL({name}, ({bounds}))" for name, bounds in kernels.items())
@@ -126,8 +139,9 @@ def compile_kernels(source: str, definitions: Sequence[str], build: str) -> Comp
     scheduler_path, scheduler = _load_scheduler(build)
     flags = (*_KERNEL_FLAGS, *_SANITIZER_FLAGS[build])
     # Linked by its path: in one process a kernel of each mode finds its own scheduler.
-    path = compile_shared(f"kernels-{build}", text, flags, (str(scheduler_path),))
-    return _load(path, scheduler)
+    libraries = (str(scheduler_path), *_KERNEL_LIBRARIES.get(build, ()))
+    path = compile_shared(f"kernels-{build}", text, flags, libraries)
+    return _load(path, scheduler, parameters)
 
 
 def _macros(definitions: Sequence[str]) -> str:
@@ -136,10 +150,15 @@ def _macros(definitions: Sequence[str]) -> str:
     return "\n".join(f"#define {name} {value if sign else 1}" for name, sign, value in parts)
 
 
-def _load(path: Path, scheduler: ctypes.CDLL) -> Compiled:
+def _parameter_names(text: str) -> tuple[str, ...]:
+    """The names in a list of parameters that is closed by a parenthesis."""
+    return tuple(re.findall(r"(\w+)\s*(?:,|$)", text.partition(")")[0]))
+
+
+def _load(path: Path, scheduler: ctypes.CDLL, parameters: dict[str, tuple[str, ...]]) -> Compiled:
     library = ctypes.CDLL(str(path), mode=os.RTLD_NOW | os.RTLD_LOCAL)
     entries = ctypes.POINTER(Entry)()
     begin, end = ctypes.c_void_p(), ctypes.c_void_p()
     count = library.kernel_table(ctypes.byref(entries), ctypes.byref(begin), ctypes.byref(end))
     table = {entries[i].name.decode(): entries[i] for i in range(count)}
-    return Compiled(scheduler, table, (begin.value or 0, end.value or 0), library)
+    return Compiled(scheduler, table, parameters, (begin.value or 0, end.value or 0), library, path)

@@ -55,16 +55,27 @@ def print_file_name(library: str) -> str:
     return _run([*find_compiler(), f"-print-file-name={library}"]).stdout.strip()
 
 
-def source_line(path: str, offset: int) -> str:
-    """Return the line of the CUDA source that the machine code at `offset` of a shared object was made
+def source_lines(path: str, offsets: Sequence[int]) -> list[str]:
+    """Return the lines of the CUDA source that the machine code at `offsets` of a shared object was made
     from.
     """
     try:
-        lines = _run(["addr2line", "-i", "-e", path, hex(offset)]).stdout
+        told = _run(["addr2line", "-a", "-i", "-e", path, *map(hex, offsets)]).stdout
     except OSError:  # the tool is missing
-        lines = ""
-    found = re.search(r"([^/\s]+\.cuh?:\d+)", lines)
-    return found[1] if found else "unknown line"
+        told = ""
+    places = re.split(r"^0x", told, flags=re.MULTILINE)[1:]
+    found = [re.search(r"([^/\s]+\.cuh?:\d+)", place) for place in places] or [None] * len(offsets)
+    return [match[1] if match else "unknown line" for match in found]
+
+
+def symbols(path: str) -> dict[str, tuple[int, int]]:
+    """Return where the variables of a shared object lie and how long they are, by name."""
+    try:
+        told = _run(["nm", "-C", "-S", path]).stdout
+    except OSError:  # the tool is missing
+        return {}
+    found = re.finditer(r"^([0-9a-f]+) (?:([0-9a-f]+) )?[bBdD] (.+)$", told, flags=re.MULTILINE)
+    return {match[3]: (int(match[1], 16), int(match[2] or "0", 16)) for match in found}
 
 
 @functools.cache

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from kernels.cuda.emulator.counting import LibraryCall, record
 from kernels.cuda.emulator.memory import Allocation
 
 _DLPACK_EXTENSION = 12  # DLPack's kDLExtDev: a device that is none of those it knows
@@ -54,6 +55,10 @@ class DeviceArray:
                 f"array must be {self.dtype} of shape {self.shape}, got {array.dtype} of shape {array.shape}"
             )
         self._elements[...] = array
+
+    def copy(self) -> DeviceArray:
+        """Return a copy in row-major order."""
+        return asarray(self._elements)
 
     def reshape(self, *shape: Any) -> DeviceArray:
         """Return the elements in another shape, without a copy where that is possible."""
@@ -147,6 +152,7 @@ def asarray(array: npt.ArrayLike | DeviceArray, dtype: npt.DTypeLike | None = No
 
 def matmul(a: DeviceArray, b: DeviceArray) -> DeviceArray:
     """Return the matrix products a @ b over broadcast leading axes: what a GPU's library computes."""
+    record(LibraryCall("matmul", (a.shape, b.shape)))
     return asarray(np.matmul(a._elements, b._elements))
 
 

@@ -8,8 +8,10 @@
                 static arrays
     address     with AddressSanitizer: every access outside an array, also of shared and private memory
     thread      with ThreadSanitizer: races between threads without a barrier or an atomic between them
+    counting    plain, and every access is counted: what `count_accesses` (counting.py) runs launches in
 
-The last two need their runtime loaded before Python starts: `sanitizer_environment` (build.py) says how.
+Address and thread need their runtime loaded before Python starts: `sanitizer_environment` (build.py) says
+how.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-MODES = ("plain", "orders", "undefined", "address", "thread")
+MODES = ("plain", "orders", "undefined", "address", "thread", "counting")
 # mode: the library that must be there before the process starts, and a symbol of it
 PRELOADED = {"address": ("libasan.so", "__asan_init"), "thread": ("libtsan.so", "__tsan_init")}
 MODE_VARIABLE = "MINIDNN_EMULATOR_MODE"

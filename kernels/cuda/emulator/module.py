@@ -14,7 +14,8 @@ from typing import Any
 
 from kernels.cuda.emulator import arguments as checks
 from kernels.cuda.emulator.build import Compiled, Entry, compile_kernels
-from kernels.cuda.emulator.compiler import source_line
+from kernels.cuda.emulator.compiler import source_lines
+from kernels.cuda.emulator.counting import Counter
 from kernels.cuda.emulator.device_array import DeviceArray
 from kernels.cuda.emulator.errors import EmulatorError
 from kernels.cuda.emulator.modes import mode
@@ -143,11 +144,16 @@ class RawKernel:
         checks.check_threads(sizes[1], entry.most_threads)
         checks.check_shared(end - begin, shared_mem, self.max_dynamic_shared_size_bytes)
         values = checks.pack(args, entry.signature.decode())
-        arrays = [argument for argument in args if isinstance(argument, DeviceArray)]
-        run = _Run(compiled, entry, sizes, shared_mem, values, arrays)
+        arrays = {i: argument for i, argument in enumerate(args) if isinstance(argument, DeviceArray)}
+        run = _Run(compiled, entry, sizes, shared_mem, values, list(arrays.values()))
         with _running:
             if mode() == "orders":
                 run.in_all_orders()
+            elif mode() == "counting":
+                counter = Counter(compiled, self.name, arrays)
+                counter.begin()
+                run.once(*_FIRST)
+                counter.finish(*sizes, shared_mem)
             else:
                 run.once(*_FIRST)
 
@@ -213,7 +219,7 @@ class _Run:
         """Where the fault stands, who met it, and what it was."""
         place = f"{fault.file.decode()}:{fault.line}" if fault.line else "unknown line"
         if fault.object:
-            place = source_line(fault.object.decode(), fault.code_offset)
+            (place,) = source_lines(fault.object.decode(), [fault.code_offset])
         who = f"block {tuple(fault.block)}"
         if fault.in_thread:
             who += f" thread {tuple(fault.thread)}"

@@ -16,6 +16,7 @@
 #include <random>
 #include <vector>
 
+#include "counting.h"
 #include "fiber.h"
 #include "runtime.h"
 #include "sanitizers.h"
@@ -101,6 +102,7 @@ void release_barrier() {
     }
     waiting = 0;
     ++barrier_phase;
+    count_barrier();
 }
 
 // ---- exchanges within a warp --------------------------------------------------------------------
@@ -202,6 +204,7 @@ void fill_shared_memory() {
     for (volatile char* byte = launch->shared_begin; byte < launch->shared_end; ++byte) *byte = char(launch->fill);
     dynamic_shared = new_shared_memory(launch->dynamic_shared_bytes);
     std::memset(dynamic_shared, launch->fill, launch->dynamic_shared_bytes);
+    place_dynamic_shared(dynamic_shared, launch->dynamic_shared_bytes);
 }
 
 void start_block(uint3 index) {
@@ -400,6 +403,7 @@ extern "C" int emulator_launch(const emulator::Launch* wanted, emulator::Fault* 
         start_block({unsigned(number % grid_size.x), unsigned(number / grid_size.x % grid_size.y),
                      unsigned(number / (uint64_t(grid_size.x) * grid_size.y))});
         run_block(order);
+        count_block();
     }
     clean_up();
     locate_code();
