@@ -3,7 +3,7 @@
 direct          one thread per output
 im2col          columns, and the library's matrix product (cuBLAS, through CuPy)
 im2col_tiled    columns, and a product of our own on tiles in shared memory
-implicit        in gpu_implicit.py, with the gradient of the input
+implicit        in gpu_implicit.py, with the gradient of the input; gpu_implicit_weight.py, of the weight
 winograd        in gpu_winograd.py
 """
 
@@ -21,6 +21,7 @@ from kernels.conv2d import (
     conv2d_backward_weight,
 )
 from kernels.conv2d.gpu_implicit import announce_implicit
+from kernels.conv2d.gpu_implicit_weight import announce_implicit_weight
 from kernels.conv2d.gpu_winograd import announce_winograd
 from kernels.conv2d.versions import Forward, announce_version, pack_nothing, run_on_weight
 from kernels.cuda.activations import activation_number
@@ -160,4 +161,5 @@ def conv2d_backward_bias_rows(grad_output: Array) -> Array:
 
 
 announce_implicit()
+announce_implicit_weight()
 announce_winograd()

@@ -40,10 +40,10 @@ class Tiling(NamedTuple):
 LARGE, WIDE, SMALL = Tiling(8, 8), Tiling(4, 8), Tiling(4, 4)
 
 
-def choose_tiling(rows: int, columns: int, real: Any) -> Tiling:
+def choose_tiling(rows: int, columns: int, real: Any, largest: Tiling = LARGE) -> Tiling:
     """Return the largest tiles that make enough blocks and waste no rows; a double takes two registers."""
     if real == np.float64:
         return SMALL
-    if LARGE.blocks(rows, columns) >= ENOUGH_BLOCKS and -(-rows // 64) % 2 == 0:
+    if largest == LARGE and LARGE.blocks(rows, columns) >= ENOUGH_BLOCKS and -(-rows // 64) % 2 == 0:
         return LARGE
     return WIDE if WIDE.blocks(rows, columns) >= ENOUGH_BLOCKS else SMALL

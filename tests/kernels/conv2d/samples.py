@@ -116,6 +116,7 @@ SAMPLES = [
     *samples("depthwise", 2, (3, 6), (4, 5), Window.of((3, 2), (2, 1), 1), groups=3),
     *samples("pointwise", 3, (4, 3), (3, 5), Window.of(1)),
     *samples("planes", 3, (20, 70), (2, 6), Window.of(1)),  # fours of neighbours lie in one plane
+    *samples("many-places", 3, (2, 5), (14, 13), Window.of((2, 3), 1, 1)),  # the weight's gradient in parts
     *samples("no-bias", 1, (2, 3), (4, 4), Window.of(2), bias=False),
     *samples("one-channel", 1, (1, 1), (4, 3), Window.of(2)),
     *samples("single-pixel", 2, (3, 2), (1, 1), Window.of(1)),

@@ -40,7 +40,7 @@ MORE_REGISTERS["bilinear_backward"] = 80
 # And Winograd's transforms of 6 x 6 numbers of 64 bits, which take two registers each.
 MORE_REGISTERS.update(transform_inputs=128, transform_outputs=112)
 # And the products on register tiles, whose threads hold up to 64 elements: as many blocks as that one.
-MORE_REGISTERS["gather_sum"] = 128
+MORE_REGISTERS.update(gather_sum=128, correlate=128)
 # Words in the names of the operations with such products.
 TILED = ("conv2d",)
 SEED = 5

@@ -12,11 +12,13 @@ import pytest
 import kernels
 from kernels.conv2d import (
     conv2d_backward_input,
+    conv2d_backward_weight,
     conv2d_forward,
     conv2d_forward_prepared,
     conv2d_prepare_weight,
 )
 from kernels.conv2d.gpu_implicit import backward_axes
+from kernels.conv2d.gpu_implicit_weight import part_length
 from kernels.cuda import emulator, register_tiles
 from kernels.window import Window
 from tests.kernels import tables
@@ -32,35 +34,71 @@ def look_closely() -> Iterator[None]:
         yield
 
 
-def bound(terms: int) -> float:
-    return 8 * float(np.sqrt(terms)) * float(np.finfo(np.float32).eps)
+def large_case(outputs: int, window: Window, monkeypatch: pytest.MonkeyPatch) -> tuple[np.ndarray, ...]:
+    """x, weight, bias and the gradient of the output in two groups, for which the tiles are the largest."""
+    monkeypatch.setattr(register_tiles, "ENOUGH_BLOCKS", 1)
+    assert register_tiles.choose_tiling(outputs, 1, np.dtype(np.float32)) == TILINGS[outputs]
+    draw = Draw(outputs, np.float32)
+    x, weight, bias = (
+        draw.normal(3, 10, 12, 9),
+        draw.normal(2 * outputs, 5, *window.kernel),
+        draw.normal(2 * outputs),
+    )
+    return x, weight, bias, draw.normal(3, 2 * outputs, *window.output_size((12, 9)))
+
+
+def check(version: dict[str, str], call: Any, arrays: list[np.ndarray], terms: int) -> None:
+    """What a version makes of arrays is what the reference makes of them, within rounding."""
+    with kernels.use(backend="reference"):
+        want = call(*(array.astype(np.float64) for array in arrays))
+    with kernels.use(**version):
+        got = call(*map(emulator.asarray, arrays))
+    bound = 8 * float(np.sqrt(terms)) * float(np.finfo(np.float32).eps)
+    assert tables.worst_error([got.get()], [want]) <= bound
 
 
 @pytest.mark.parametrize("window", WINDOWS, ids=["patches", "planes"])
 @pytest.mark.parametrize("outputs", TILINGS)
-def test_large_tiles(outputs: int, window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_tiles_forward(outputs: int, window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that a GPU gets for large products only; also with what ends the kernel."""
-    monkeypatch.setattr(register_tiles, "ENOUGH_BLOCKS", 1)
-    assert register_tiles.choose_tiling(outputs, 1, np.dtype(np.float32)) == TILINGS[outputs]
-    draw = Draw(outputs, np.float32)
-    x, weight, bias = draw.normal(3, 10, 12, 9), draw.normal(outputs, 5, *window.kernel), draw.normal(outputs)
-    weight = np.concatenate([weight, draw.normal(*weight.shape)])  # a second group
-    bias = np.concatenate([bias, draw.normal(outputs)])
-    with kernels.use(backend="reference"):
-        prepared = conv2d_prepare_weight(weight.astype(float), x.shape, window, 2)
-        want = conv2d_forward_prepared(x.astype(float), prepared, bias.astype(float), window, 2, "silu")
-    with kernels.use(conv2d_prepare_weight="implicit"):
-        prepared = conv2d_prepare_weight(emulator.asarray(weight), x.shape, window, 2)
-        got = conv2d_forward_prepared(
-            emulator.asarray(x), prepared, emulator.asarray(bias), window, 2, "silu"
-        )
-    assert tables.worst_error([got.get()], [want]) <= bound(31)
-    gradient = draw.normal(*want.shape)
-    with kernels.use(backend="reference"):
-        want = conv2d_backward_input(gradient.astype(float), weight.astype(float), x.shape, window, 2)
-    with kernels.use(conv2d_backward_input="implicit"):
-        got = conv2d_backward_input(emulator.asarray(gradient), emulator.asarray(weight), x.shape, window, 2)
-    assert tables.worst_error([got.get()], [want]) <= bound(6 * outputs)
+    x, weight, bias, _ = large_case(outputs, window, monkeypatch)
+
+    def run(x: Any, weight: Any, bias: Any) -> Any:
+        prepared = conv2d_prepare_weight(weight, x.shape, window, 2)
+        return conv2d_forward_prepared(x, prepared, bias, window, 2, "silu")
+
+    check({"conv2d_prepare_weight": "implicit"}, run, [x, weight, bias], terms=31)
+
+
+@pytest.mark.parametrize("window", WINDOWS, ids=["patches", "planes"])
+@pytest.mark.parametrize("outputs", TILINGS)
+def test_large_tiles_backward(outputs: int, window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, weight, _, gradient = large_case(outputs, window, monkeypatch)
+    check(
+        {"conv2d_backward_input": "implicit"},
+        lambda dy, w: conv2d_backward_input(dy, w, x.shape, window, 2),
+        [gradient, weight],
+        terms=6 * outputs,
+    )
+    check(
+        {"conv2d_backward_weight": "implicit"},
+        lambda dy, x: conv2d_backward_weight(dy, x, window, 2),
+        [gradient, x],
+        terms=324,
+    )
+
+
+@pytest.mark.parametrize(
+    ("places", "blocks"), [(1, 1), (255, 3), (4097, 1), (100_000, 7), (0, 1), (10**7, 10**6)]
+)
+def test_parts_cover_all_places(places: int, blocks: int) -> None:
+    """Whole tiles, of which none is without a place, and no more than were asked for."""
+    most = max(places // 256, 1)
+    length = part_length(places, blocks, most)
+    number = -(-places // length)
+    assert length % 16 == 0
+    assert number <= most
+    assert number * length >= places > (number - 1) * length or places == 0
 
 
 def askew(array: np.ndarray) -> Any:

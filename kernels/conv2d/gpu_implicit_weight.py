@@ -1,0 +1,74 @@
+"""The convolution's weight gradient without columns in memory, see implicit_weight.cu."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from kernels.array import Array
+from kernels.conv2d import conv2d_backward_weight
+from kernels.conv2d.gpu_implicit import FEW_ROWS, places_fit
+from kernels.cuda.launch import Source, contiguous, empty_beside, floating
+from kernels.cuda.register_tiles import ENOUGH_BLOCKS, THREADS, WIDE, choose_tiling
+from kernels.cuda.window import window_arguments
+from kernels.registry import implements
+from kernels.window import Window
+
+SOURCE = Source(__file__, "implicit_weight.cu")
+LEAST_PLACES = 256  # of a part: fewer would cost more to add up than to compute
+MOST_PARTS = 65535  # of a grid's third axis
+DEPTH = 16  # parts begin at whole tiles
+
+
+def backward_weight(grad_output: Array, x: Array, window: Window, groups: int) -> Array:
+    """A block per tile of the gradient and part of the places; the parts are added up in their order."""
+    grad_output, x = contiguous(grad_output), contiguous(x)
+    shape = (grad_output.shape[1], x.shape[1] // groups, *window.kernel)
+    grad_weight: Array = empty_beside(x, shape, x.dtype)
+    rows, columns = shape[0] // groups, math.prod(shape[1:])
+    places = x.shape[0] * math.prod(grad_output.shape[2:])
+    most = max(places // LEAST_PLACES, 1)
+    tiling = choose_tiling(rows, columns * most, x.dtype, largest=WIDE)
+    length = part_length(places, groups * tiling.blocks(rows, columns), most)
+    number = max(-(-places // length), 1)
+    parts = grad_weight if number == 1 else empty_beside(x, (number, *shape), x.dtype)
+    arguments = (
+        *(grad_output, x, parts),
+        *(np.int64(size) for size in (places, length, groups, rows, columns)),
+        *(np.int32(size) for size in window_arguments(window, x.shape[2:], grad_output.shape[2:])),
+    )
+    macros = tiling.macros(x.dtype, x.dtype)
+    grid = (tiling.blocks(rows, columns), groups, number)
+    SOURCE.launch("correlate", grid, (THREADS,), arguments, macros)
+    if number > 1:
+        sizes = (np.int64(grad_weight.size), np.int64(number))
+        SOURCE.launch_each("add_parts", grad_weight.size, (parts, grad_weight, *sizes), macros)
+    return grad_weight
+
+
+def part_length(places: int, blocks: int, most: int) -> int:
+    """Return how many places a part has: as many parts as make two blocks for each that is enough."""
+    parts = min(max(2 * ENOUGH_BLOCKS // blocks, 1), most, MOST_PARTS)
+    return max(-(-places // (parts * DEPTH)), 1) * DEPTH
+
+
+def _fits(grad_output: Any, x: Any, window: Window, groups: int) -> bool:
+    return floating(x) and places_fit(window, x.shape[2:], groups)
+
+
+def _pays(grad_output: Any, x: Any, window: Window, groups: int) -> bool:
+    return bool(grad_output.shape[1] // groups >= FEW_ROWS)
+
+
+def announce_implicit_weight() -> None:
+    """Enter the version into its ladder."""
+    implements(
+        conv2d_backward_weight,
+        "implicit",
+        "patches gathered into shared memory; parts of the places by different blocks, added in order",
+        backend="gpu",
+        fits=_fits,
+        pays=_pays,
+    )(backward_weight)
