@@ -80,6 +80,7 @@ class Module:
     """
 
     training: bool
+    frozen: bool = False  # a frozen module stays in inference mode; see minidnn.training.train_only
 
     def __init__(self) -> None:
         self._parameters: dict[str, Parameter | None] = {}
@@ -287,11 +288,11 @@ class Module:
     # ---- modes ---------------------------------------------------------------------------------
 
     def train(self, mode: bool = True) -> Self:
-        """Switch dropout, batch norm and the like to training (or inference) behaviour."""
+        """Switch what is not frozen to training (or inference): dropout, batch norm and the like."""
         if not isinstance(mode, bool):
             raise TypeError(f"mode must be True or False, got {mode!r}")
         for module in self.modules():
-            module.training = mode
+            module.training = mode and not module.frozen
         return self
 
     def eval(self) -> Self:
