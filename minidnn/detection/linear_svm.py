@@ -1,7 +1,9 @@
 """A linear support vector machine that tells one class from all else.
 
 It is written out here, not taken from a library: the detector then needs NumPy alone to learn, what it keeps
-is a vector and a number, and the method fits on a page. Tests hold it to scikit-learn's.
+is a vector and a number, and the method fits on a page. Tests hold it to scikit-learn's. One class against
+all else and the plain hinge are what R-CNN's authors use; `minidnn.training.linear_svm` tells several classes
+from each other by the squared one.
 """
 
 from __future__ import annotations
