@@ -10,7 +10,7 @@ An array's type says where it lies. Neither CuPy nor the emulator is imported be
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,6 +102,18 @@ def to_host(array: Any) -> Any:
     return array.get() if type(array) in DEVICE_TYPES else array
 
 
+def send(array: Any, device: Device) -> Callable[[], Any]:
+    """Begin to copy an array to a device; what is returned waits for it and returns it there.
+
+    Only a GPU computes meanwhile: to other devices the array is copied at once.
+    """
+    if device == GPU and device_of(array) == CPU:
+        upload: Callable[[], Any] = importlib.import_module("kernels.cuda.hardware").Upload(array).arrived
+        return upload
+    moved = to_device(array, device)
+    return lambda: moved
+
+
 def require_one_device(*arrays: Any) -> None:
     """Require that all arrays lie in one place (ValueError otherwise)."""
     places = {device_of(array).name for array in arrays}
@@ -158,3 +170,11 @@ def overwrite(target: Any, values: Any) -> None:
         return
     require_one_device(target, values)
     device_of(target).module.copyto(target, values)
+
+
+def load_into(target: Any, values: Any) -> None:
+    """`overwrite`, with values from any device."""
+    if device_of(target) == CPU:
+        overwrite(target, to_host(values))
+    else:
+        overwrite(target, to_device(to_host(values).astype(target.dtype), device_of(target)))

@@ -32,6 +32,7 @@ from minidnn.creation import (
     zeros,
     zeros_like,
 )
+from minidnn.device import Device, device, synchronize
 from minidnn.functional.shape import (
     cat,
     chunk,
@@ -55,6 +56,7 @@ from minidnn.tensor import Tensor, apply, apply_many, as_tensor
 __version__ = "0.1.0"
 
 __all__ = [
+    "Device",
     "Function",
     "Tensor",
     "anomaly_mode",
@@ -67,6 +69,7 @@ __all__ = [
     "clamp",
     "clip",
     "data",
+    "device",
     "enable_grad",
     "eye",
     "flatten",
@@ -96,6 +99,7 @@ __all__ = [
     "set_num_threads",
     "split",
     "stack",
+    "synchronize",
     "tensor",
     "where",
     "zeros",

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Iterable
 
 from kernels.array import Array
+from kernels.device import to_host
 from kernels.elementwise import is_finite
 
 _ENGINE = os.path.join(os.path.dirname(__file__), "")
@@ -42,12 +43,12 @@ def _first_not_finite(array: Array) -> int | None:
     """Flat index of the first NaN or infinity in a floating array."""
     if array.dtype.kind not in "fc" or array.size == 0:
         return None
-    finite = is_finite(array)
+    finite = to_host(is_finite(array))
     return None if finite.all() else int((~finite).reshape(-1).argmax())
 
 
 def _value_at(array: Array, place: int) -> str:
-    return f"{array.reshape(-1)[place]} (shape {array.shape}, flat index {place})"
+    return f"{to_host(array).reshape(-1)[place]} (shape {array.shape}, flat index {place})"
 
 
 def calling_line() -> str:

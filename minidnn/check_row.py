@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from kernels.array import Array
+from kernels.device import CPU, Device
 from minidnn import functional, nn, random
 from minidnn.gradcheck import GradcheckReport, gradcheck_report
 from minidnn.tensor import Tensor
@@ -121,24 +122,31 @@ class LayerCheck:
     keywords: Mapping[str, Any] = field(default_factory=dict)
     seeded: bool = False
 
-    def prepare(self, seed: int = 0) -> tuple[Callable[..., Any], tuple[Tensor, ...], list[str]]:
-        """Return the function of tensors to check, its inputs drawn from `seed`, and their names."""
+    def prepare(
+        self, seed: int = 0, device: Device = CPU
+    ) -> tuple[Callable[..., Any], tuple[Tensor, ...], list[str]]:
+        """Return the function of tensors to check, its inputs drawn from `seed`, and their names.
+
+        The function takes and returns tensors in host memory and computes on the device.
+        """
         generator = np.random.default_rng([seed, *map(ord, self.layer + self.configuration)])
         compute, members, names = self.build()
         drawn = [*_leaves(self.inputs), *_leaves(self.keywords), *members.values()]
         tensors = tuple(Tensor(item.draw(generator), item.requires_grad) for item in drawn)
 
         def call(*passed: Tensor) -> Any:
-            tensors = iter(passed)
+            tensors = iter([tensor.to(device) for tensor in passed])
             positional, keywords = _filled(self.inputs, tensors), _filled(self.keywords, tensors)
             with _fixed_seed(seed) if self.seeded else nullcontext():
-                return compute(*positional, *tensors, **keywords)
+                return _in_host_memory(compute(*positional, *tensors, **keywords))
 
         return call, tensors, [*_input_names(names, self.inputs, self.keywords), *members]
 
-    def run(self, mode: str = "full", method: str = "central", seed: int = 0) -> GradcheckReport:
-        """Check the gradients of all its inputs and parameters; see `minidnn.gradcheck`."""
-        compute, inputs, names = self.prepare(seed)
+    def run(
+        self, mode: str = "full", method: str = "central", seed: int = 0, device: Device = CPU
+    ) -> GradcheckReport:
+        """Check the gradients of all its inputs and parameters on a device; see `minidnn.gradcheck`."""
+        compute, inputs, names = self.prepare(seed, device)
         seeds = (seed, seed + 1, seed + 2)
         return gradcheck_report(compute, inputs, mode=mode, method=method, seeds=seeds, names=names)
 
@@ -225,6 +233,13 @@ def _fixed_seed(seed: int) -> Iterator[None]:
         yield
     finally:
         random.set_state(state)
+
+
+def _in_host_memory(outputs: Any) -> Any:
+    """What a layer returned, a Tensor or a nest of tuples of them, for the checker to look at."""
+    if isinstance(outputs, Tensor):
+        return outputs.cpu()
+    return tuple(map(_in_host_memory, outputs)) if isinstance(outputs, list | tuple) else outputs
 
 
 def _leaves(value: Any) -> Iterator[Input]:

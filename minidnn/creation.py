@@ -1,6 +1,8 @@
 """Tensors from data and from nothing: constants, evenly spaced numbers, random draws.
 
 Names and arguments as in PyTorch. Sizes come one by one or as one sequence; the default dtype is float32.
+`device` says where the result lies, see `minidnn.device`: host memory if nothing is said, for the functions
+with an x beside x. Random numbers are drawn on the host, so that they are the same on every device.
 """
 
 from __future__ import annotations
@@ -13,22 +15,36 @@ import numpy.typing as npt
 
 from kernels import creation
 from kernels.array import Array, check_integer
+from kernels.device import EMULATOR, device_of, find, to_device
+from kernels.elementwise import cast
 from minidnn import random
+from minidnn.device import device as device_named
 from minidnn.tensor import Tensor, as_tensor
 from minidnn.tensor_methods import as_array
 
 _FLOAT = np.dtype(np.float32)
+# DLPack's numbers for memory of a GPU, plain and managed, and for a device that it has no number for.
+_DLPACK_CUDA, _DLPACK_EXTENSION = (2, 13), 12
 
 
-def tensor(value: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+def tensor(
+    value: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False, device: Any = None
+) -> Tensor:
     """Return a new leaf holding a copy of `value` (numbers, nested lists, an array or a Tensor).
 
-    Floats become float32, integers int64 and booleans bool; arrays keep their dtype unless `dtype` is given.
+    Floats become float32, integers int64 and booleans bool; arrays keep their dtype unless `dtype` is given,
+    and their device unless `device` is.
 
     Raises:
         TypeError: values that are not numbers, or a gradient wanted for integers.
     """
-    return Tensor(np.array(as_array(value, "value"), dtype=dtype, copy=True), requires_grad)
+    given = as_array(value, "value")
+    if isinstance(given, np.ndarray):
+        own = np.array(given, dtype=dtype, copy=True)
+    else:
+        own = given.copy() if dtype is None else cast(given, dtype)
+    place = device_of(own) if device is None else device_named(device)
+    return Tensor(to_device(own, place), requires_grad)
 
 
 def from_numpy(array: Array) -> Tensor:
@@ -39,12 +55,32 @@ def from_numpy(array: Array) -> Tensor:
 
 
 def from_dlpack(source: Any) -> Tensor:
-    """Return a tensor that shares memory with any object that speaks DLPack, such as a PyTorch tensor."""
+    """Return a tensor that shares memory with any object that speaks DLPack, such as a PyTorch tensor.
+
+    Memory of a GPU becomes CuPy's array, which waits for what the other library has queued on its stream; the
+    emulator's arrays go to the emulator only.
+
+    Raises:
+        TypeError: an object that does not speak DLPack.
+        BufferError: memory of another kind of device.
+        ValueError: memory of a GPU that cannot be used from here, see `device`.
+    """
+    if not hasattr(source, "__dlpack_device__"):
+        raise TypeError(f"source must speak DLPack, got {type(source).__name__}")
+    kind = source.__dlpack_device__()[0]
+    if kind in _DLPACK_CUDA:
+        return Tensor(find("gpu").module.from_dlpack(source))
+    if kind == _DLPACK_EXTENSION:
+        return Tensor(EMULATOR.module.from_dlpack(source.data if isinstance(source, Tensor) else source))
     return Tensor(np.from_dlpack(source))
 
 
 def full(
-    size: Sequence[int], fill_value: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False
+    size: Sequence[int],
+    fill_value: Any,
+    dtype: npt.DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: Any = None,
 ) -> Tensor:
     """Return a tensor of the given size that holds fill_value everywhere; its dtype follows the value's type.
 
@@ -53,35 +89,47 @@ def full(
         TypeError: a length that is not an integer.
     """
     wanted = as_tensor(fill_value, name="fill_value").dtype if dtype is None else dtype
-    return Tensor(creation.full(size, fill_value, wanted), requires_grad)
+    return Tensor(creation.full(size, fill_value, wanted, _beside(device)), requires_grad)
 
 
-def zeros(*size: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+def zeros(
+    *size: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False, device: Any = None
+) -> Tensor:
     """Return zeros of the given size (ValueError for a negative length)."""
-    return full(_lengths(size), 0, dtype or _FLOAT, requires_grad)
+    return full(_lengths(size), 0, dtype or _FLOAT, requires_grad, device)
 
 
-def ones(*size: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+def ones(
+    *size: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False, device: Any = None
+) -> Tensor:
     """Return ones of the given size (ValueError for a negative length)."""
-    return full(_lengths(size), 1, dtype or _FLOAT, requires_grad)
+    return full(_lengths(size), 1, dtype or _FLOAT, requires_grad, device)
 
 
 def full_like(
-    x: Any, fill_value: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False
+    x: Any,
+    fill_value: Any,
+    dtype: npt.DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: Any = None,
 ) -> Tensor:
     """Return a tensor of x's shape and dtype that holds fill_value everywhere."""
     model = as_tensor(x)
-    return full(model.shape, fill_value, dtype or model.dtype, requires_grad)
+    return full(model.shape, fill_value, dtype or model.dtype, requires_grad, device or model.device)
 
 
-def zeros_like(x: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+def zeros_like(
+    x: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False, device: Any = None
+) -> Tensor:
     """Return zeros of x's shape and dtype."""
-    return full_like(x, 0, dtype, requires_grad)
+    return full_like(x, 0, dtype, requires_grad, device)
 
 
-def ones_like(x: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+def ones_like(
+    x: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False, device: Any = None
+) -> Tensor:
     """Return ones of x's shape and dtype."""
-    return full_like(x, 1, dtype, requires_grad)
+    return full_like(x, 1, dtype, requires_grad, device)
 
 
 def arange(
@@ -90,6 +138,7 @@ def arange(
     step: float = 1,
     dtype: npt.DTypeLike | None = None,
     requires_grad: bool = False,
+    device: Any = None,
 ) -> Tensor:
     """Return start, start + step, ... up to but without end; with one argument 0, 1, ... up to it.
 
@@ -103,11 +152,15 @@ def arange(
         raise ValueError(f"step {step} leads away from {last}, starting at {first}")
     whole = all(isinstance(value, int | np.integer) for value in (first, last, step))
     wanted = dtype or (np.dtype(np.int64) if whole else _FLOAT)
-    return Tensor(creation.sequence(first, last, step, wanted), requires_grad)
+    return Tensor(creation.sequence(first, last, step, wanted, _beside(device)), requires_grad)
 
 
 def eye(
-    n: int, m: int | None = None, dtype: npt.DTypeLike | None = None, requires_grad: bool = False
+    n: int,
+    m: int | None = None,
+    dtype: npt.DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: Any = None,
 ) -> Tensor:
     """Return the n x m matrix with 1 on the diagonal and 0 elsewhere; m is n by default.
 
@@ -117,22 +170,31 @@ def eye(
     """
     rows = check_integer("n", n, minimum=0)
     columns = rows if m is None else check_integer("m", m, minimum=0)
-    diagonal = arange(rows).unsqueeze(1) == arange(columns)
+    diagonal = arange(rows, device=device).unsqueeze(1) == arange(columns, device=device)
     return Tensor(diagonal.to(dtype or _FLOAT).data, requires_grad)
 
 
-def randn(*size: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+def randn(
+    *size: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False, device: Any = None
+) -> Tensor:
     """Return independent draws from the standard normal distribution; `manual_seed` repeats them."""
     draws = random.generator().standard_normal(_lengths(size))
-    return Tensor(np.asarray(draws, dtype or _FLOAT), requires_grad)
+    return tensor(draws, dtype or _FLOAT, requires_grad, device)
 
 
-def rand(*size: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+def rand(
+    *size: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False, device: Any = None
+) -> Tensor:
     """Return independent draws, uniform in [0, 1); `manual_seed` repeats them."""
     wanted = np.dtype(dtype or _FLOAT)
     # Rounding a float64 draw to float32 could give 1.
     draws = random.generator().random(_lengths(size), np.float64 if wanted == np.float64 else np.float32)
-    return Tensor(np.asarray(draws, wanted), requires_grad)
+    return tensor(draws, wanted, requires_grad, device)
+
+
+def _beside(device: Any) -> Array | None:
+    """An array that lies on the device, for the kernels that make arrays from nothing."""
+    return None if device is None else device_named(device).origin
 
 
 def _lengths(size: Sequence[Any]) -> tuple[int, ...]:

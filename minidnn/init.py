@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
+from kernels.creation import constant
+from kernels.device import load_into
 from minidnn.random import generator
 from minidnn.tensor import Tensor
 
@@ -25,24 +25,24 @@ _GAINS = {
 
 
 def _fill(tensor: Tensor, values: Any) -> Tensor:
-    tensor.data[...] = values
+    load_into(tensor.data, values)
     tensor.mark_changed()
     return tensor
 
 
 def constant_(tensor: Tensor, value: float) -> Tensor:
     """Fill with one value."""
-    return _fill(tensor, value)
+    return _fill(tensor, constant(value, tensor.dtype, tensor.data))
 
 
 def zeros_(tensor: Tensor) -> Tensor:
     """Fill with 0."""
-    return _fill(tensor, 0)
+    return constant_(tensor, 0)
 
 
 def ones_(tensor: Tensor) -> Tensor:
     """Fill with 1."""
-    return _fill(tensor, 1)
+    return constant_(tensor, 1)
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
@@ -140,7 +140,7 @@ def fans(tensor: Tensor) -> tuple[int, int]:
     """
     if tensor.ndim < 2:
         raise ValueError(f"tensor must have at least 2 dimensions, got shape {tensor.shape}")
-    taps = int(np.prod(tensor.shape[2:]))
+    taps = math.prod(tensor.shape[2:])
     return tensor.shape[1] * taps, tensor.shape[0] * taps
 
 

@@ -22,6 +22,7 @@ import numpy as np
 import safetensors.numpy
 
 from kernels.array import Array
+from kernels.device import to_host
 from minidnn import random
 from minidnn.mapped_file import MappedFile, widen_bfloat16
 from minidnn.nn.module import Module
@@ -198,7 +199,7 @@ def _encode(value: Any, name: str, tensors: dict[str, Array]) -> Any:
     tuples survive, and no text that a user stores can be mistaken for a mark.
     """
     if isinstance(value, Tensor):
-        value = value.data
+        value = to_host(value.data)
     if isinstance(value, np.ndarray):
         return {"tensor": _store(value, name, tensors)}
     if isinstance(value, np.generic):

@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.array import Array
-from kernels.elementwise import add
+from kernels.creation import constant
+from kernels.device import device_of, shares_memory
+from kernels.elementwise import add, cast
 from minidnn import autograd
 from minidnn.anomaly import calling_line, check_anomaly
 from minidnn.autograd import AccumulateGrad, Edge, Function, VersionCounter
@@ -22,12 +24,12 @@ class Tensor(TensorMethods):
     """An n-dimensional array with a gradient, PyTorch's names and semantics.
 
     Args:
-        array: a NumPy array, whose memory is shared, or numbers and nested lists of them (floats become
-            float32, integers int64, booleans bool).
+        array: an array of NumPy or of a device (CuPy's, the emulator's), whose memory is shared, or numbers
+            and nested lists of them (floats become float32, integers int64, booleans bool).
         requires_grad: whether `backward` shall collect a gradient here (floating dtypes only).
 
     Attributes:
-        data: the array itself.
+        data: the array itself, in the memory of `device`.
         grad: the gradient collected so far, a Tensor, or None.
         requires_grad: whether this tensor is differentiated.
         grad_fn: the Function that computed it, or None for a leaf.
@@ -132,13 +134,16 @@ class Tensor(TensorMethods):
                 raise ValueError(
                     f"gradient may be left out for one element only; this tensor has shape {array.shape}"
                 )
-            upstream = np.array(1, array.dtype, ndmin=array.ndim)  # np.ones takes three times as long
+            upstream = constant(1, array.dtype, array)
+            upstream = upstream.reshape(array.shape) if array.ndim else upstream
         else:
             upstream = as_tensor(gradient)._array
             if upstream.shape != array.shape:
                 raise ValueError(f"gradient must have shape {array.shape}, got {upstream.shape}")
             if upstream.dtype != array.dtype:
                 raise TypeError(f"gradient must have dtype {array.dtype}, got {upstream.dtype}")
+            if type(upstream) is not type(array):
+                raise ValueError(f"gradient must lie on {device_of(array)}, got one on {device_of(upstream)}")
         autograd.backward([(self._gradient_edge(), upstream)], retain_graph)
 
     def detach(self) -> Tensor:
@@ -307,7 +312,7 @@ def _check_view(view: Tensor) -> None:
 
 
 def _share_version(view: Tensor, base: Tensor | None) -> None:
-    if base is not None and np.may_share_memory(view._array, base._array):
+    if base is not None and shares_memory(view._array, base._array):
         view._counter = base._counter
         view._view_version = base._counter.value
 
@@ -331,4 +336,4 @@ def as_tensor(value: Any, dtype: npt.DTypeLike | None = None, name: str = "x") -
     if isinstance(value, Tensor) and (dtype is None or value.dtype == dtype):
         return value
     array = value._array if isinstance(value, Tensor) else as_array(value, name)
-    return _wrap(array if dtype is None else array.astype(dtype, copy=False))
+    return _wrap(array if dtype is None or array.dtype == dtype else cast(array, dtype))

@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from minidnn import init
+from minidnn.creation import zeros
 from minidnn.functional import avg_pool2d, conv2d, tanh
 from minidnn.nn import AvgPool2d, Conv2d, Linear, MaxPool2d, Module, Parameter, ReLU, Sigmoid, Tanh
 from minidnn.tensor import Tensor
@@ -116,7 +117,8 @@ class TableConv2d(Module):
     def forward(self, x: Tensor) -> Tensor:
         """Convolve with filters that are zero where nothing is connected."""
         kernel = self.weight.shape[1:]
-        dense = Tensor(np.zeros((self.bias.shape[0], self.in_channels, *kernel), self.weight.dtype))
+        shape = (self.bias.shape[0], self.in_channels, *kernel)
+        dense = zeros(shape, dtype=self.weight.dtype, device=self.weight.device)
         dense[self.outputs, self.inputs] = self.weight  # (O, C, KH, KW)
         return conv2d(x, dense, self.bias)
 

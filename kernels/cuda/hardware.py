@@ -1,11 +1,13 @@
-"""The GPU of this machine through CuPy: whether it can be used, what is missing where it cannot, waiting."""
+"""The GPU of this machine through CuPy: whether it can be used, what is missing if not; copies ahead."""
 
 from __future__ import annotations
 
 import functools
 import importlib
 import sys
+from typing import Any
 
+from kernels.array import Array
 from kernels.device import GPU, declare_array_type
 
 _PROBE = 'extern "C" __global__ void nothing() {}'
@@ -51,6 +53,36 @@ def synchronize() -> None:
     if "cupy" in sys.modules:
         require()
         sys.modules["cupy"].cuda.Device().synchronize()
+
+
+class Upload:
+    """A host array on its way to the GPU: through page-locked memory, on a stream of its own.
+
+    The copy begins when all has been done that was queued on the current stream when it was asked for: the
+    memory that it is given may have been let go of by work that is still running. What is queued afterwards
+    runs beside the copy.
+    """
+
+    def __init__(self, array: Array) -> None:
+        cupy, cupyx = (importlib.import_module(name) for name in ("cupy", "cupyx"))
+        self._source: Any = cupyx.empty_pinned(array.shape, array.dtype)
+        self._source[...] = array
+        self._target: Any = cupy.empty(array.shape, array.dtype)
+        stream = _copying()
+        stream.wait_event(cupy.cuda.get_current_stream().record())
+        self._target.set(self._source, stream)
+        self._end: Any = stream.record()
+
+    def arrived(self) -> Any:
+        """Wait for the copy and return the array on the GPU."""
+        self._end.synchronize()  # not only on the stream: the page-locked memory is then let go of
+        return self._target
+
+
+@functools.cache
+def _copying() -> Any:
+    """The stream for copies."""
+    return importlib.import_module("cupy").cuda.Stream(non_blocking=True)
 
 
 def _unusable(what: str, remedy: str) -> ValueError:

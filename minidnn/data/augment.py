@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kernels.array import check_integer
+from minidnn.functional.padding import pad
 from minidnn.random import generator
 from minidnn.tensor import Tensor
 
@@ -37,9 +38,9 @@ class RandomShift:
         count, _, height, width = images.shape
         margin = self.pixels
         offsets = generator().integers(0, 2 * margin + 1, (2, count, 1))  # (row or column, N, 1)
-        padded = np.pad(images.data, ((0, 0), (0, 0), (margin, margin), (margin, margin)))
+        padded = pad(images, (margin,) * 4)
         items = np.arange(count)[:, None, None]  # (N, 1, 1)
         rows = (offsets[0] + np.arange(height))[:, :, None]  # (N, H, 1)
         columns = (offsets[1] + np.arange(width))[:, None, :]  # (N, 1, W)
         shifted = padded[items, :, rows, columns]  # (N, H, W, C)
-        return Tensor(np.ascontiguousarray(shifted.transpose(0, 3, 1, 2)))
+        return shifted.permute(0, 3, 1, 2).contiguous()

@@ -10,6 +10,8 @@ import numpy as np
 
 from kernels.array import Array, check_integer
 from minidnn.data.dataset import Dataset
+from minidnn.data.prefetch import sent_ahead
+from minidnn.device import device as device_named
 from minidnn.random import next_seed
 from minidnn.tensor import Tensor
 
@@ -80,6 +82,8 @@ class DataLoader:
         collate: joins a list of items into a batch.
         transform: called by the workers with every item and its generator, see `data.transforms`.
         batch_transform: called by the workers with every batch and its generator, see `transforms.Mixup`.
+        device: where the batches' tensors are to lie, see `minidnn.device`; host memory if it is not given. A
+            batch is sent there while the one before it is computed with.
 
     Attributes:
         seed: the seed in use.
@@ -87,7 +91,7 @@ class DataLoader:
 
     Raises:
         ValueError: an empty data set, a batch size or prefetch factor below 1, a negative number of workers
-            or seed.
+            or seed, a device that there is not.
         TypeError: one of these is no integer.
     """
 
@@ -103,6 +107,7 @@ class DataLoader:
         collate: Callable[[Sequence[Any]], Any] = collate,
         transform: RandomChange | None = None,
         batch_transform: RandomChange | None = None,
+        device: Any = None,
     ) -> None:
         if len(dataset) == 0:
             raise ValueError("dataset must have at least 1 item, got an empty one")
@@ -116,6 +121,7 @@ class DataLoader:
         self.collate = collate
         self.transform = transform
         self.batch_transform = batch_transform
+        self.device = None if device is None else device_named(device)
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -146,7 +152,8 @@ class DataLoader:
             _Batch(self.epoch, number, order[number * self.batch_size : (number + 1) * self.batch_size])
             for number in range(start, len(self))
         ]
-        return self._fetched_ahead(chosen) if self.num_workers else map(self._fetch, chosen)
+        fetched = self._fetched_ahead(chosen) if self.num_workers else map(self._fetch, chosen)
+        return fetched if self.device is None else sent_ahead(fetched, self.device)
 
     def order(self) -> Array:
         """Return the indices of the items in the current epoch's order, int64 (N,)."""

@@ -25,6 +25,7 @@ from kernels.depthwise_conv2d import (
     depthwise_conv2d_backward_weight,
     depthwise_conv2d_forward,
 )
+from kernels.device import CPU
 from kernels.prepared import PreparedWeight
 from kernels.registry import selection
 from kernels.window import Pair, Window, pair, same_padding
@@ -195,12 +196,13 @@ def conv2d(
 def _may_prepare(x: Tensor, weight: Tensor, bias: Any, groups: int) -> bool:
     """Whether to run on the weight's prepared form.
 
-    Not where a gradient will be wanted, nor where a version of the cold convolution is asked for by name; and
-    what does not fit together the cold convolution refuses, by the arguments' names.
+    Not where a gradient will be wanted, nor where a version of the cold convolution is asked for by name, nor
+    on a device, whose memory is not looked over for changes; and what does not fit the cold convolution
+    refuses, by the arguments' names.
     """
     if is_grad_enabled() and any(getattr(tensor, "requires_grad", False) for tensor in (x, weight, bias)):
         return False
-    fitting = x.shape[-3] == weight.shape[1] * groups and x.dtype == weight.dtype
+    fitting = x.shape[-3] == weight.shape[1] * groups and x.dtype == weight.dtype and weight.device == CPU
     return fitting and "conv2d_forward" not in selection().versions
 
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
-
 from kernels import PreparedWeight
 from kernels.memory import owns_memory
 from kernels.registry import Selection, choose, selection
@@ -132,4 +130,4 @@ def _holders(tensor: Any) -> int:
 
 
 # Pythons differ in which temporary references they count.
-_ONE_HOLDER = _holders(SimpleNamespace(_array=np.empty(0)))
+_ONE_HOLDER = _holders(SimpleNamespace(_array=object()))

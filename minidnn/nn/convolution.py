@@ -9,6 +9,7 @@ import numpy as np
 
 from kernels.array import check_flag, check_integer, shown
 from kernels.conv_transpose2d import check_output_padding
+from kernels.creation import full
 from kernels.window import Pair, Window, pair
 from minidnn import init
 from minidnn.functional.convolution import conv2d, conv_transpose2d, convolution_window
@@ -46,9 +47,9 @@ class _Convolution(Module):
         for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
             if channels % self.groups:
                 raise ValueError(f"groups must divide {name}, got groups={groups} and {name}={channels}")
-        self.weight = Parameter(np.zeros(self.weight_shape(), np.float32))
+        self.weight = Parameter(full(self.weight_shape(), 0, np.float32))
         self.register_parameter(
-            "bias", Parameter(np.zeros(self.out_channels, np.float32)) if check_flag("bias", bias) else None
+            "bias", Parameter(full((self.out_channels,), 0, np.float32)) if check_flag("bias", bias) else None
         )
         self.reset_parameters()
 

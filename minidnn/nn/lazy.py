@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from kernels.creation import full
 from minidnn.nn.module import Module, Parameter
 from minidnn.tensor import as_tensor
 
@@ -16,11 +17,11 @@ class UninitializedParameter(Parameter):
     """A parameter whose shape is not known yet; it is empty until `materialize`."""
 
     def __init__(self, requires_grad: bool = True) -> None:
-        super().__init__(np.empty(0, np.float32), requires_grad)
+        super().__init__(full((0,), 0, np.float32), requires_grad)
 
     def materialize(self, shape: Sequence[int]) -> None:
         """Take a shape, in place: optimisers and modules that hold this object now hold a Parameter."""
-        requires_grad, values = self.requires_grad, np.zeros(shape, self.dtype)
+        requires_grad, values = self.requires_grad, full(shape, 0, self.dtype, like=self._array)
         self.__class__ = Parameter  # type: ignore[assignment]
         Parameter.__init__(self, values, requires_grad)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from kernels.array import check_flag, check_integer
+from kernels.creation import full
 from minidnn import init
 from minidnn.functional.linear import linear
 from minidnn.nn.lazy import LazyModule, UninitializedParameter, materialize
@@ -41,9 +42,9 @@ class Linear(Module):
         super().__init__()
         self.in_features = check_integer("in_features", in_features, minimum=0)
         self.out_features = check_integer("out_features", out_features, minimum=0)
-        self.weight = Parameter(np.zeros((self.out_features, self.in_features), np.float32))
+        self.weight = Parameter(full((self.out_features, self.in_features), 0, np.float32))
         self.register_parameter(
-            "bias", Parameter(np.zeros(self.out_features, np.float32)) if check_flag("bias", bias) else None
+            "bias", Parameter(full((self.out_features,), 0, np.float32)) if check_flag("bias", bias) else None
         )
         self.reset_parameters()
 

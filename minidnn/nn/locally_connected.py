@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from kernels.array import check_flag, check_integer
+from kernels.creation import full
 from kernels.window import Window, pair
 from minidnn import init
 from minidnn.functional.locally_connected import locally_connected2d
@@ -61,9 +62,9 @@ class LocallyConnected2d(Module):
         self.window = Window.of(kernel_size, stride, padding, dilation)
         positions = self.window.output_size(self.input_size)
         filters = (self.out_channels, self.in_channels, *self.window.kernel)
-        self.weight = Parameter(np.zeros((*positions, *filters), np.float32))
+        self.weight = Parameter(full((*positions, *filters), 0, np.float32))
         offsets = (
-            Parameter(np.zeros((self.out_channels, *positions), np.float32))
+            Parameter(full((self.out_channels, *positions), 0, np.float32))
             if check_flag("bias", bias)
             else None
         )

@@ -10,10 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.array import Array
+from kernels.creation import full
+from kernels.device import Device, load_into, to_device
+from kernels.elementwise import cast
 from minidnn.autograd import Function
 from minidnn.modes import is_grad_enabled, no_grad
 from minidnn.tensor import HookHandle, Tensor, apply_many, as_tensor
-from minidnn.tensor_methods import describe
+from minidnn.tensor_methods import describe, read_targets
 
 ForwardHook = Callable[["Module", tuple[Any, ...], Any], Any]
 ForwardPreHook = Callable[["Module", tuple[Any, ...]], Any]
@@ -46,7 +49,7 @@ class Boundary(Function):
 
     def forward(self, *arrays: Array) -> tuple[Array, ...]:
         """Return a view of every array."""
-        return tuple(array.view() for array in arrays)
+        return tuple(array[...] for array in arrays)
 
     def backward(self, *grad_outputs: Array | None) -> tuple[Array | None, ...]:
         """Pass the gradients on, or what the hooks put in their place."""
@@ -311,18 +314,33 @@ class Module:
             if set_to_none:
                 parameter.grad = None
             elif parameter.grad is not None:
-                parameter.grad = Tensor(np.zeros_like(parameter.grad.data))
+                gradient = parameter.grad.data
+                parameter.grad = Tensor(full(gradient.shape, 0, gradient.dtype, gradient))
 
-    def to(self, dtype: npt.DTypeLike) -> Self:
-        """Convert floating parameters and buffers to `dtype` in place and return self."""
-        wanted = np.dtype(dtype)
-        if wanted.kind != "f":
+    def to(self, *targets: Any, dtype: npt.DTypeLike | None = None, device: Any = None) -> Self:
+        """Move all parameters and buffers to a device, convert the floating ones to a dtype; return self.
+
+        They stay the objects they are: optimisers go on with them, and take their own state along at the next
+        step.
+
+        Args:
+            targets: dtypes, devices, or tensors whose dtype and device to take, in any order.
+            dtype: the dtype by name.
+            device: the device by name, see `minidnn.device`.
+
+        Raises:
+            ValueError: an unknown device, or one that this machine does not have.
+            TypeError: neither a dtype, a tensor nor a device; or a dtype that is not floating.
+        """
+        wanted, place = read_targets(targets, dtype, device)
+        if wanted is not None and wanted.kind != "f":
             raise TypeError(f"dtype must be floating, got {wanted}")
         for tensor in (*self.parameters(), *self.buffers()):
-            if tensor.dtype.kind == "f":
-                tensor.data = tensor.data.astype(wanted)
-                if tensor.grad is not None:
-                    tensor.grad = Tensor(tensor.grad.data.astype(wanted))
+            moved = _moved(tensor.data, wanted, place)
+            if moved is not tensor.data:
+                tensor.data = moved
+            if tensor.grad is not None:
+                tensor.grad = Tensor(_moved(tensor.grad.data, wanted, place))
         return self
 
     def double(self) -> Self:
@@ -380,7 +398,7 @@ class Module:
                     f"state_dict[{name!r}] has shape {value.shape}, this module needs {own[name].shape}"
                 )
         for name, value in values.items():
-            own[name].data[...] = value
+            load_into(own[name].data, value)
             own[name].mark_changed()
         return IncompatibleKeys(missing, unexpected)
 
@@ -455,6 +473,14 @@ class Module:
             return f"{type(self).__name__}({arguments})"
         lines = "".join(f"\n  {line}" for line in ([arguments] if arguments else []) + children)
         return f"{type(self).__name__}({lines}\n)"
+
+
+def _moved(array: Array, dtype: np.dtype[Any] | None, place: Device | None) -> Array:
+    """An array in another dtype, if it is floating, on another device; itself if that changes nothing."""
+    if dtype is not None and array.dtype.kind == "f" and array.dtype != dtype:
+        array = cast(array, dtype)
+    moved: Array = array if place is None else to_device(array, place)
+    return moved
 
 
 def _register(hooks: dict[int, Any], hook: Any) -> HookHandle:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from kernels.array import check_flag, check_integer, check_number
+from kernels.creation import full
 from minidnn import init
 from minidnn.functional.normalization import batch_norm, local_response_norm
 from minidnn.nn.module import Module, Parameter
@@ -65,12 +66,12 @@ class _BatchNorm(Module):
         self.register_buffer("running_mean", self._channels().detach() if track_running_stats else None)
         self.register_buffer("running_var", self._channels().detach() if track_running_stats else None)
         self.register_buffer(
-            "num_batches_tracked", Tensor(np.array(0, np.int64)) if track_running_stats else None
+            "num_batches_tracked", Tensor(full((), 0, np.int64)) if track_running_stats else None
         )
         self.reset_parameters()
 
     def _channels(self) -> Parameter:
-        return Parameter(np.zeros(self.num_features, np.float32))
+        return Parameter(full((self.num_features,), 0, np.float32))
 
     def reset_running_stats(self) -> None:
         """Forget all batches: mean 0, variance 1, none counted."""

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from kernels import comparison, elementwise
+from kernels import comparison, creation, elementwise
 from kernels.array import Array
-from kernels.creation import full
+from kernels.device import Device, device_of, to_device
 from kernels.elementwise import add, divide, multiply, negative, power, subtract, where
 from kernels.matmul import matmul
 from kernels.reduction import reduce_sum
@@ -35,8 +33,13 @@ def unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:
 
 
 def constant(value: complex, like: Array) -> Array:
-    """A 0-d array of `like`'s dtype."""
-    return np.asarray(value, like.dtype)
+    """A 0-d array of `like`'s dtype, which lies where that does."""
+    return creation.constant(value, like.dtype, like)
+
+
+def zeros(shape: tuple[int, ...], like: Array) -> Array:
+    """Zeros of `like`'s dtype, which lie where that does."""
+    return creation.full(shape, 0, like.dtype, like)
 
 
 class Add(Function):
@@ -111,7 +114,7 @@ class FloorDivide(Function):
         return elementwise.floor_divide(a, b)
 
     def backward(self, grad_output: Array) -> Gradients:
-        return full(self.a_shape, 0, grad_output.dtype), full(self.b_shape, 0, grad_output.dtype)
+        return zeros(self.a_shape, grad_output), zeros(self.b_shape, grad_output)
 
 
 class Remainder(Function):
@@ -276,7 +279,7 @@ class _Steps(Function):
     """A function that is constant between its steps: the gradient is 0."""
 
     def backward(self, grad_output: Array) -> Array:
-        return full(grad_output.shape, 0, grad_output.dtype)
+        return zeros(grad_output.shape, grad_output)
 
 
 class Sign(_Steps):
@@ -349,6 +352,22 @@ class Cast(Function):
 
     def backward(self, grad_output: Array) -> Array:
         return elementwise.cast(grad_output, self.x_dtype)
+
+
+class Transfer(Function):
+    """y = x on another device;  dx = dy on x's device."""
+
+    def __init__(self, target: Device) -> None:
+        self.target = target
+
+    def forward(self, x: Array) -> Array:
+        self.origin = device_of(x)
+        y: Array = to_device(x, self.target)
+        return y
+
+    def backward(self, grad_output: Array) -> Array:
+        grad_x: Array = to_device(grad_output, self.origin)
+        return grad_x
 
 
 class Clone(Function):

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from kernels.array import Array, shown
+from kernels.device import device_of, is_array, on_some_device, to_device, to_host
+from kernels.elementwise import cast
 from kernels.indexing import (
     gather_backward,
     gather_forward,
@@ -24,7 +26,7 @@ from kernels.indexing import (
     slice_backward,
 )
 from minidnn.autograd import Function
-from minidnn.operators.arithmetic import unbroadcast
+from minidnn.operators.arithmetic import constant, unbroadcast
 
 Basic = tuple[int | slice | EllipsisType | None, ...]
 Advanced = tuple[Array | None, ...]
@@ -71,7 +73,7 @@ class SliceAssign(Function):
         return slice_assign(x, self.key, values)
 
     def backward(self, grad_output: Array) -> tuple[Array | None, ...]:
-        zero = np.asarray(0, grad_output.dtype)
+        zero = constant(0, grad_output)
         return (
             slice_assign(grad_output, self.key, zero) if self.needs[0] else None,
             _as_values(grad_output[self.key], self.values_shape) if self.needs[1] else None,
@@ -89,7 +91,7 @@ class IndexAssign(Function):
         return index_assign(x, self.indices, values)
 
     def backward(self, grad_output: Array) -> tuple[Array | None, ...]:
-        zero = np.asarray(0, grad_output.dtype)
+        zero = constant(0, grad_output)
         return (
             index_assign(grad_output, self.indices, zero) if self.needs[0] else None,
             _as_values(index_forward(grad_output, self.indices), self.values_shape)
@@ -124,13 +126,16 @@ class Gather(Function):
         return gather_backward(grad_output, self.saved[0], self.axis, self.x_shape), None
 
 
-def split_key(key: tuple[Any, ...], shape: Sequence[int]) -> tuple[Basic, Advanced]:
-    """Take an index apart into a view's key and the indices to use on that view (() where there are none).
+def split_key(key: tuple[Any, ...], x: Array) -> tuple[Basic, Advanced]:
+    """Take an index of x apart into a view's key and the indices to use on that view (() if there are none).
+
+    Indices may lie in host memory whatever x's device is.
 
     Raises:
         IndexError: more indices than axes, or a mask of another shape than its axes.
         TypeError: an index that is neither integer, slice, None, Ellipsis, integers nor a mask.
     """
+    shape = x.shape
     parts = [_as_part(part) for part in key]
     taken = sum(_axes_taken(part) for part in parts)
     if taken > len(shape):
@@ -138,7 +143,7 @@ def split_key(key: tuple[Any, ...], shape: Sequence[int]) -> tuple[Basic, Advanc
     ellipses = sum(part is Ellipsis for part in parts)
     if ellipses > 1:
         raise IndexError("an index may hold one Ellipsis (...) only")
-    if not any(isinstance(part, np.ndarray) for part in parts):
+    if not any(is_array(part) for part in parts):
         return tuple(parts), ()
     if not ellipses:
         parts.append(Ellipsis)
@@ -148,9 +153,10 @@ def split_key(key: tuple[Any, ...], shape: Sequence[int]) -> tuple[Basic, Advanc
     for part in parts:
         if part is Ellipsis:
             arrays: Sequence[Array | None] = [None] * (len(shape) - taken)
-        elif isinstance(part, np.ndarray):
+        elif is_array(part):
             is_mask = part.dtype == np.bool_
             arrays = _mask_places(part, shape[axis : axis + part.ndim]) if is_mask else [part]
+            arrays = [to_device(array, device_of(x)) for array in arrays]
         else:
             basic.append(part)
             advanced += [] if isinstance(part, int) else [None]
@@ -170,18 +176,24 @@ def _as_part(part: Any) -> Any:
         if abs(int(part)) >= 2**63:
             raise IndexError(f"an index must be within 64 bits, got {shown(part)}")
         return int(part)
-    array = np.asarray(part, np.int64 if isinstance(part, list | tuple) and not part else None)
+    empty = isinstance(part, list | tuple) and not part
+    array: Any = part if on_some_device(part) else np.asarray(part, np.int64 if empty else None)
     if array.dtype == np.bool_ and array.ndim:
         return array
     if array.dtype.kind in "iu":
-        return int(array) if array.ndim == 0 else array.astype(np.int64)
+        return int(to_host(array)) if array.ndim == 0 else _as_int64(array)
     raise TypeError(f"an index must be an integer, slice, None, ..., integers or a mask, got {shown(part)}")
+
+
+def _as_int64(array: Array) -> Array:
+    """A copy, which whoever writes into the array later does not change."""
+    return array.astype(np.int64) if isinstance(array, np.ndarray) else cast(array, np.int64)
 
 
 def _axes_taken(part: Any) -> int:
     if part is None or part is Ellipsis:
         return 0
-    return part.ndim if isinstance(part, np.ndarray) and part.dtype == np.bool_ else 1
+    return part.ndim if is_array(part) and part.dtype == np.bool_ else 1
 
 
 def _mask_places(mask: Array, shape: Sequence[int]) -> list[Array]:

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from kernels import comparison, elementwise, reduction
 from kernels.array import Array, check_flag
+from kernels.device import broadcast_to
 from kernels.elementwise import cast, divide, multiply, where
 from kernels.indexing import gather_backward, gather_forward
 from kernels.reduction import normalize_axes, reduce_sum
@@ -42,7 +41,8 @@ class Sum(_Reduction):
         return reduce_sum(x, self.axes, self.keepdims)
 
     def backward(self, grad_output: Array) -> Array:
-        return np.broadcast_to(self.spread(grad_output), self.x_shape)
+        dx: Array = broadcast_to(self.spread(grad_output), self.x_shape)
+        return dx
 
 
 class Mean(_Reduction):
@@ -55,7 +55,8 @@ class Mean(_Reduction):
         return divide(reduce_sum(x, self.axes, self.keepdims), self.count)
 
     def backward(self, grad_output: Array) -> Array:
-        return np.broadcast_to(self.spread(divide(grad_output, self.count)), self.x_shape)
+        dx: Array = broadcast_to(self.spread(divide(grad_output, self.count)), self.x_shape)
+        return dx
 
 
 class Product(_Reduction):

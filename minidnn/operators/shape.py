@@ -8,6 +8,7 @@ import numpy as np
 
 from kernels.array import Array
 from kernels.concat import concat_backward, concat_forward
+from kernels.device import broadcast_to, reshaped
 from kernels.operands import broadcastable
 from minidnn.autograd import Function
 from minidnn.operators.arithmetic import unbroadcast
@@ -23,7 +24,8 @@ class Reshape(Function):
 
     def forward(self, x: Array) -> Array:
         self.x_shape = x.shape
-        return np.reshape(x, self.shape, copy=self.copy)
+        y: Array = reshaped(x, self.shape, self.copy)
+        return y
 
     def backward(self, grad_output: Array) -> Array:
         return grad_output.reshape(self.x_shape)
@@ -58,7 +60,8 @@ class Expand(Function):
         fits = x.ndim <= len(self.shape) and broadcastable(x.shape, self.shape)
         if not fits or np.broadcast_shapes(x.shape, self.shape) != self.shape:
             raise ValueError(f"a tensor of shape {x.shape} cannot be expanded to {self.shape}")
-        return np.broadcast_to(x, self.shape)
+        y: Array = broadcast_to(x, self.shape)
+        return y
 
     def backward(self, grad_output: Array) -> Array:
         return unbroadcast(grad_output, self.x_shape)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from kernels.array import Array, shown
+from kernels.creation import full
+from kernels.device import to_device, to_host
 from minidnn.modes import enable_grad
 from minidnn.tensor import Tensor, as_tensor
 
@@ -97,6 +99,7 @@ class Optimizer:
             for parameter in group["params"]:
                 if parameter.grad is not None:
                     state = self.state.setdefault(parameter, {})
+                    _follow(parameter, state)
                     self._update(parameter.data, parameter.grad.data, state, group)
                     parameter.mark_changed()
         return loss
@@ -175,7 +178,14 @@ class Optimizer:
 
 def zeros_like(array: Array) -> Tensor:
     """Return zeros of the same shape and dtype: a fresh average or buffer."""
-    return Tensor(np.zeros_like(array))
+    return Tensor(full(array.shape, 0, array.dtype, array))
+
+
+def _follow(parameter: Tensor, state: dict[str, Any]) -> None:
+    """Move the state of a parameter that was moved to another device."""
+    for name, value in state.items():
+        if isinstance(value, Tensor) and type(value._array) is not type(parameter._array):
+            state[name] = value.to(parameter.device)
 
 
 def _own_copy(name: str, value: Any, parameter: Tensor) -> Any:
@@ -184,9 +194,9 @@ def _own_copy(name: str, value: Any, parameter: Tensor) -> Any:
         return value
     array = as_tensor(value).data
     if array.ndim == 0 and name == "step":
-        return int(array)
+        return int(to_host(array))
     if array.shape != parameter.shape:
         raise ValueError(
             f"state_dict's {name} has shape {array.shape}, its parameter has shape {parameter.shape}"
         )
-    return Tensor(array.astype(parameter.dtype, copy=True))
+    return Tensor(to_device(to_host(array).astype(parameter.dtype, copy=True), parameter.device))

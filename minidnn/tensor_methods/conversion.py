@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.array import shown
+from kernels.device import CPU, Device, device_of
+from minidnn.device import device as device_named
 from minidnn.operators import arithmetic
 from minidnn.tensor_methods.base import TensorBase
 from minidnn.tensor_methods.promotion import (
@@ -23,31 +25,28 @@ class Conversion(TensorBase):
         return self._apply(arithmetic.Clone(), self)
 
     def to(self, *targets: Any, dtype: npt.DTypeLike | None = None, device: Any = None) -> Self:
-        """Return the tensor in another dtype, or another tensor's dtype; self if that changes nothing.
+        """Return the tensor in another dtype, on another device; self if that changes nothing.
 
         Args:
-            targets: dtypes, tensors or the device "cpu", in any order.
+            targets: dtypes, devices, or tensors whose dtype and device to take, in any order.
             dtype: the dtype by name.
-            device: the device by name.
+            device: the device by name, see `minidnn.device`.
 
         Raises:
-            ValueError: a device other than "cpu".
+            ValueError: an unknown device, or one that this machine does not have.
             TypeError: neither a dtype, a tensor nor a device; or a complex tensor to a real dtype.
         """
-        wanted = self._array.dtype if dtype is None else _as_dtype(dtype)
-        for target in (*targets, *(() if device is None else (device,))):
-            if isinstance(target, TensorBase):
-                wanted = target._array.dtype
-            elif isinstance(target, str) and not hasattr(np, target):
-                if target != "cpu":
-                    raise ValueError(f"device must be 'cpu', got {target!r}")
-            else:
-                wanted = _as_dtype(target)
-        return self if wanted == self._array.dtype else self._apply(arithmetic.Cast(wanted), self)
+        wanted, place = read_targets(targets, dtype, device)
+        result = self
+        if wanted is not None and wanted != self._array.dtype:
+            result = self._apply(arithmetic.Cast(wanted), result)
+        if place is not None and place != device_of(self._array):
+            result = self._apply(arithmetic.Transfer(place), result)
+        return result
 
     def cpu(self) -> Self:
-        """Return self: all tensors live in host memory."""
-        return self
+        """Return the tensor in host memory: self if it lies there."""
+        return self.to(CPU)
 
     def _floating(self) -> Self:
         """Self, integers and bool as float32."""
@@ -78,6 +77,22 @@ class Conversion(TensorBase):
     def bool(self) -> Self:
         """Return where the tensor is not 0."""
         return self.to(np.bool_)
+
+
+def read_targets(
+    targets: tuple[Any, ...], dtype: Any, device: Any
+) -> tuple[np.dtype[Any] | None, Device | None]:
+    """Return the dtype and the device that the arguments of `to` name; None for what they do not."""
+    wanted = None if dtype is None else _as_dtype(dtype)
+    place = None if device is None else device_named(device)
+    for target in targets:
+        if isinstance(target, TensorBase):
+            wanted, place = target._array.dtype, device_of(target._array)
+        elif isinstance(target, Device) or (isinstance(target, str) and not hasattr(np, target)):
+            place = device_named(target)
+        else:
+            wanted = _as_dtype(target)
+    return wanted, place
 
 
 def _as_dtype(value: Any) -> np.dtype[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+from kernels.device import overwrite
 from minidnn.modes import MODES, is_grad_enabled
 from minidnn.tensor_methods.arithmetic import Arithmetic
 from minidnn.tensor_methods.base import TensorBase
@@ -36,7 +37,7 @@ class InPlace(Arithmetic, Indexing, Comparison):
         observer = MODES.get().observer
         if observer is not None:
             observer.assign(mine, other)
-        mine[...] = other
+        overwrite(mine, other)
         self.mark_changed()
         if recorded:
             moves = self._forget_retained()

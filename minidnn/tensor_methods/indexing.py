@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from kernels import elementwise, indexing
+from kernels.device import broadcast_to, device_of, is_array, overwrite, to_device
 from kernels.operands import check_broadcast
 from minidnn.modes import is_grad_enabled
 from minidnn.operators import arithmetic
@@ -15,6 +16,7 @@ from minidnn.tensor_methods.base import TensorBase
 from minidnn.tensor_methods.promotion import (
     raw,
 )
+from minidnn.tensor_methods.reading import as_array
 from minidnn.tensor_methods.shape import Shape
 
 
@@ -23,19 +25,20 @@ class Indexing(Shape):
 
     def __getitem__(self, key: Any) -> Self:
         """Index as in PyTorch, with two differences: slices may run backwards, uint8 arrays are no masks."""
-        basic, advanced = places.split_key(_parts(key), self._array.shape)
+        basic, advanced = places.split_key(_parts(key), self._array)
         if not advanced:
             return self._apply(places.Slice(basic), self)
         view = self if _takes_all(basic) else self._apply(places.Slice(basic), self)
         return self._apply(places.Index(advanced), view)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        basic, advanced = places.split_key(_parts(key), self._array.shape)
+        basic, advanced = places.split_key(_parts(key), self._array)
         values = self._as_own_dtype(value)
         recorded = isinstance(values, TensorBase) and values._requires_grad
         if not (is_grad_enabled() and (recorded or self._requires_grad)):
             view = self._array[places.open_ended(basic)]
-            view[tuple(slice(None) if index is None else index for index in advanced) or ...] = raw(values)
+            written = raw(values)
+            overwrite(view, indexing.index_assign(view, advanced, written) if advanced else written)
             self.mark_changed()
             return
         written = values
@@ -51,7 +54,9 @@ class Indexing(Shape):
         if isinstance(value, TensorBase):
             same = value._array.dtype == self._array.dtype
             return value if same else self._apply(arithmetic.Cast(self._array.dtype), value)
-        return elementwise.cast(np.asarray(value), self._array.dtype)
+        given = value if is_array(value) else np.asarray(value)  # in full precision
+        own = elementwise.cast(given, self._array.dtype)
+        return own if is_array(value) else to_device(own, device_of(self._array))
 
     def gather(self, dim: int, index: Any) -> Self:
         """Return y[i, j] = self[i, index[i, j]] (for dim 1): one element along dim per element of index."""
@@ -59,18 +64,18 @@ class Indexing(Shape):
 
     def index_select(self, dim: int, index: Any) -> Self:
         """Return the elements at the indices (a vector) along dim."""
-        chosen = np.asarray(raw(index))
+        chosen = as_array(index, "index")
         if chosen.ndim != 1:
             raise ValueError(f"index must be a vector, got shape {chosen.shape}")
         return self[(*((slice(None),) * self._axis("dim", dim)), chosen)]
 
     def masked_select(self, mask: Any) -> Self:
         """Return the elements where the mask (bool) holds, as a vector; the two broadcast."""
-        chosen = np.asarray(raw(mask))
+        chosen = to_device(as_array(mask, "mask"), device_of(self._array))
         if chosen.dtype != np.bool_:
             raise TypeError(f"mask must be bool, got {chosen.dtype}")
         shape = check_broadcast(x=self._array, mask=chosen)
-        return self.expand(shape).reshape(-1)[np.broadcast_to(chosen, shape).reshape(-1)]
+        return self.expand(shape).reshape(-1)[broadcast_to(chosen, shape).reshape(-1)]
 
     def nonzero(self) -> Self:
         """Return the places of the elements that are not 0, one row of indices each."""

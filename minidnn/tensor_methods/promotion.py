@@ -12,6 +12,8 @@ import numpy as np
 
 from kernels import elementwise
 from kernels.array import shown
+from kernels.creation import constant
+from kernels.device import is_array
 from minidnn.tensor_methods.base import TensorBase
 
 _NUMBERS = (int, float, complex, np.generic)
@@ -57,8 +59,8 @@ def _meet_number(a: TensorBase, number: Any) -> tuple[Any, Any]:
         dtype = np.dtype(np.int64)
     try:
         if dtype.kind == "f" and abs(number) > _LARGE:  # may be infinite in float32, silently
-            return converted(a, dtype), elementwise.cast(np.asarray(float(number)), dtype)
-        return converted(a, dtype), np.asarray(number, dtype)
+            return converted(a, dtype), elementwise.cast(constant(number, np.float64, a._array), dtype)
+        return converted(a, dtype), constant(number, dtype, a._array)
     except OverflowError:
         raise ValueError(f"the number {number} is beyond the range of dtype {dtype}") from None
 
@@ -93,7 +95,7 @@ def as_floating(a: Any, b: Any) -> tuple[Any, Any]:
 
 def is_operand(value: object) -> bool:
     """Whether `value` can stand beside a tensor in an operation."""
-    return isinstance(value, (TensorBase, np.ndarray, list, tuple, *_NUMBERS))
+    return isinstance(value, (TensorBase, list, tuple, *_NUMBERS)) or is_array(value)
 
 
 def raw(value: Any) -> Any:
@@ -106,7 +108,7 @@ def _array_of(value: Any, partner: TensorBase) -> Any:
     if isinstance(value, TensorBase):
         return raw(value)
     try:
-        array = np.asarray(value)
+        array = value if is_array(value) else np.asarray(value)
     except ValueError:
         raise ValueError(f"an operand must have rows of one length if nested, got {shown(value)}") from None
     if array.dtype.kind not in "fiubc":

@@ -6,6 +6,7 @@ import operator
 from collections.abc import Iterator
 from typing import Any, Self
 
+from kernels.device import to_host
 from minidnn.tensor_methods.comparison import Comparison
 from minidnn.tensor_methods.reduction import Reduction
 
@@ -17,11 +18,11 @@ class PythonObject(Reduction, Comparison):
         """Return the only element as a Python number (ValueError if there are more or none)."""
         if self._array.size != 1:
             raise ValueError(f"item needs exactly one element, this tensor has shape {self._array.shape}")
-        return self._array.item()
+        return to_host(self._array).item()
 
     def tolist(self) -> Any:
         """Return the elements as nested lists of Python numbers."""
-        return self._array.tolist()
+        return to_host(self._array).tolist()
 
     def __len__(self) -> int:
         if self._array.ndim == 0:
@@ -41,7 +42,7 @@ class PythonObject(Reduction, Comparison):
             raise ValueError(
                 f"the truth of a tensor of shape {self._array.shape} is ambiguous; use any() or all()"
             )
-        return bool(self._array.item())
+        return bool(to_host(self._array).item())
 
     def __float__(self) -> float:
         return float(self.item())
@@ -55,7 +56,7 @@ class PythonObject(Reduction, Comparison):
     def __index__(self) -> int:
         if self._array.ndim:
             raise TypeError(f"only a scalar can be an index, this tensor has shape {self._array.shape}")
-        return int(operator.index(self._array.item()))
+        return int(operator.index(to_host(self._array).item()))
 
     def __format__(self, specification: str) -> str:
         return format(self.item(), specification) if specification and self._array.ndim == 0 else str(self)

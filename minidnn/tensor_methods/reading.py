@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from kernels.array import Array, shown
+from kernels.device import on_some_device
 from minidnn.tensor_methods.base import TensorBase
 
 # What Python's numbers become, by kind.
@@ -20,6 +21,8 @@ DEFAULT_DTYPES: dict[str, np.dtype[Any]] = {
 def as_array(value: Any, name: str = "array") -> Array:
     """Return an array for numbers, nested lists, arrays and tensors; Python floats become float32.
 
+    Arrays and tensors keep their memory, on whatever device; all else is read into host memory.
+
     `name` is the argument that a message names.
 
     Raises:
@@ -30,6 +33,8 @@ def as_array(value: Any, name: str = "array") -> Array:
         array = value
     elif isinstance(value, TensorBase):
         array = value._hand_out()
+    elif on_some_device(value):
+        array = value
     elif isinstance(value, np.generic) or hasattr(value, "__array__"):
         array = np.asarray(value)
     else:

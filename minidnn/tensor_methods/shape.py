@@ -6,17 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import Any, Self
 
-import numpy as np
-
 from kernels import reduction
 from kernels.array import check_integer, shown
 from kernels.operands import normalize_axis
 from minidnn.operators import shape as shapes
 from minidnn.tensor_methods.base import Dim
 from minidnn.tensor_methods.conversion import Conversion
-from minidnn.tensor_methods.promotion import (
-    raw,
-)
+from minidnn.tensor_methods.reading import as_array
 
 
 class Shape(Conversion):
@@ -109,7 +105,7 @@ class Shape(Conversion):
 
     def expand_as(self, other: Any) -> Self:
         """Return the tensor stretched to other's shape."""
-        return self.expand(*np.shape(raw(other)))
+        return self.expand(*as_array(other, "other").shape)
 
     def broadcast_to(self, *shape: Any) -> Self:
         """Return the tensor stretched to shape."""

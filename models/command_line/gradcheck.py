@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from models.command_line.options import DeviceName
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from minidnn import Device
     from minidnn.check_row import LayerCheck
     from minidnn.layer_checks import Groups
 
@@ -47,6 +50,7 @@ def gradcheck(
         typer.Option(help="central differences, or complex steps for the functions that are analytic."),
     ] = "central",
     seed: Annotated[int, typer.Option(min=0, help="Of the inputs, directions and upstream gradients.")] = 0,
+    device: DeviceName = "cpu",
 ) -> None:
     """Check every layer's gradients over odd configurations; exit status 1 if one is wrong.
 
@@ -55,18 +59,22 @@ def gradcheck(
     """
     from rich.console import Console
 
+    from minidnn import device as device_named
     from minidnn.gradcheck import METHODS, MODES
     from minidnn.layer_checks import select
 
     for name, value, allowed in (("mode", mode, MODES), ("method", method, METHODS)):
         if value not in allowed:
             raise ValueError(f"--{name} must be one of {', '.join(allowed)}, got {value!r}")
+    if method == "complex" and device != "cpu":
+        raise ValueError(f"--method must be central on {device}, whose kernels know no complex numbers")
+    place = device_named(device)
     groups = select(layers or ())
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = max(console.width, 140)
     start = time.perf_counter()
-    outcomes = _run(groups, mode, method, seed, console)
+    outcomes = _run(groups, mode, method, seed, place, console)
     seconds = time.perf_counter() - start
     console.print(_table(groups, outcomes))
     failed = [outcome for outcome in outcomes if outcome.message]
@@ -81,7 +89,7 @@ def gradcheck(
         raise typer.Exit(1)
 
 
-def _run(groups: Groups, mode: str, method: str, seed: int, console: Console) -> list[Outcome]:
+def _run(groups: Groups, mode: str, method: str, seed: int, place: Device, console: Console) -> list[Outcome]:
     """Run the checks one after the other behind a progress bar."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -92,21 +100,21 @@ def _run(groups: Groups, mode: str, method: str, seed: int, console: Console) ->
         task = progress.add_task("", total=len(rows))
         for row in rows:
             progress.update(task, description=f"{row.layer}, {row.configuration}")
-            outcomes.append(_check(row, mode, method, seed))
+            outcomes.append(_check(row, mode, method, seed, place))
             progress.advance(task)
     return outcomes
 
 
-def _check(row: LayerCheck, mode: str, method: str, seed: int) -> Outcome:
+def _check(row: LayerCheck, mode: str, method: str, seed: int, place: Device) -> Outcome:
     from minidnn.numeric_derivative import NotAnalyticError
 
     note = ""
     try:
         try:
-            report = row.run(mode, method, seed)
+            report = row.run(mode, method, seed, place)
         except NotAnalyticError:
             note = "not analytic: central differences"
-            report = row.run(mode, "central", seed)
+            report = row.run(mode, "central", seed, place)
     except Exception as error:  # a layer that cannot even run is a row that failed
         return Outcome(row, f"{type(error).__name__}: {error}", None, note)
     if report.redraws:

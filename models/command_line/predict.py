@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from models.command_line.options import DeviceName
+
 if TYPE_CHECKING:
     from kernels.array import Array
+    from minidnn import Device
     from minidnn.data import Preprocessing
     from minidnn.nn import Module
 
@@ -74,6 +77,7 @@ def predict(
             help="Standard deviation of each channel.", show_default="ImageNet's: 0.229,0.224,0.225"
         ),
     ] = None,
+    device: DeviceName = "cpu",
 ) -> None:
     """Show the most probable classes of each IMAGE, with their probabilities.
 
@@ -81,9 +85,11 @@ def predict(
     publishes; for checkpoints of `minidnn train` as that program does it. In a pipe the output is one line
     for each class: the image, the class and the probability, between tabs.
     """
+    import minidnn
     from models.preprocessing import preprocessing
     from models.weights import load_model
 
+    place = minidnn.device(device)
     wanted = {"resize": resize, "crop": crop, "mean": _numbers("--mean", mean), "std": _numbers("--std", std)}
     given: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
     usual = preprocessing(model, **given)
@@ -95,7 +101,8 @@ def predict(
         loaded = load_model(model, path, **arguments)
         prepare = _as_trained(usual, given) if loaded.trained_here else usual
         try:
-            found = [_probabilities(loaded.network, prepare, picture, ten_crop) for picture in pictures]
+            network = loaded.network.to(place)
+            found = [_probabilities(network, prepare, picture, ten_crop, place) for picture in pictures]
         except ValueError as error:
             raise ValueError(f"{model} does not take crops of {prepare.crop}: {error}") from None
         if total and found[0].shape != total[0].shape:
@@ -146,14 +153,17 @@ def _as_trained(usual: Preprocessing, given: Mapping[str, Any]) -> Preprocessing
     return replace(usual, **{**training, **given})
 
 
-def _probabilities(network: Module, prepare: Preprocessing, picture: Any, ten_crop: bool) -> Array:
+def _probabilities(
+    network: Module, prepare: Preprocessing, picture: Any, ten_crop: bool, place: Device
+) -> Array:
     """The probability of every class, averaged over the crops: (classes,)."""
     from minidnn import Tensor, no_grad
     from minidnn.functional import softmax
 
     crops = prepare.ten_crops(picture) if ten_crop else prepare(picture)[None]  # (crops, C, H, W)
     with no_grad():
-        probabilities: Array = softmax(network(Tensor(crops)), dim=1).mean(0).numpy()
+        scores = network(Tensor(crops).to(place))
+        probabilities: Array = softmax(scores, dim=1).mean(0).cpu().numpy()
     return probabilities
 
 

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from models.command_line.options import DeviceName
+
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from minidnn import Device
     from minidnn.data import Splits
     from minidnn.nn import Module
     from minidnn.training import Trainer
@@ -54,6 +57,7 @@ def train(
         bool,
         typer.Option("--resume", help="Go on from the checkpoint, with the same arguments as before."),
     ] = False,
+    device: DeviceName = "cpu",
 ) -> None:
     """Train MODEL, show how it goes, and end with its accuracy on held-out images.
 
@@ -62,18 +66,20 @@ def train(
     """
     from rich.console import Console
 
+    from minidnn import device as device_named
     from minidnn import manual_seed
     from models.registry import bound_arguments, create
 
     variant = {"activation": activation, "pooling": pooling}
     chosen = {name: value for name, value in variant.items() if value is not None}
     bound_arguments(model, **chosen)  # refuse a wrong name before any data is read
+    place = device_named(device)
     splits = _open(model, data)
     arguments = bound_arguments(model, num_classes=len(splits.classes), **chosen)
     manual_seed(seed)
-    network = create(model, **arguments)
+    network = create(model, **arguments).to(place)
     path = checkpoint or Path("checkpoints") / f"{model}.safetensors"
-    trainer = _trainer(network, splits, epochs, batch_size, lr, seed)
+    trainer = _trainer(network, splits, epochs, batch_size, lr, seed, place)
     trainer.checkpoint = path
     trainer.arguments = {"model": model, **arguments, **_origin(data, splits), "lr": lr, "seed": seed}
     console = Console()
@@ -104,7 +110,9 @@ def _origin(path: Path | None, splits: Splits) -> dict[str, str]:
     return {"data": where, "data's fingerprint": contents}
 
 
-def _trainer(network: Module, splits: Splits, epochs: int, batch_size: int, lr: float, seed: int) -> Trainer:
+def _trainer(
+    network: Module, splits: Splits, epochs: int, batch_size: int, lr: float, seed: int, place: Device
+) -> Trainer:
     """The recipe: AdamW, a cosine schedule, smoothed labels, and images shifted at random."""
     from minidnn.data import DataLoader, RandomShift
     from minidnn.functional import cross_entropy
@@ -117,8 +125,8 @@ def _trainer(network: Module, splits: Splits, epochs: int, batch_size: int, lr: 
     return Trainer(
         network,
         optimizer,
-        DataLoader(splits.train, batch_size, shuffle=True, seed=seed),
-        DataLoader(splits.test, batch_size=256),
+        DataLoader(splits.train, batch_size, shuffle=True, seed=seed, device=place),
+        DataLoader(splits.test, batch_size=256, device=place),
         loss=partial(cross_entropy, label_smoothing=LABEL_SMOOTHING),
         schedule=CosineAnnealingLR(optimizer, T_max=epochs),
         augment=RandomShift(),
