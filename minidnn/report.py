@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,15 +13,59 @@ from rich.table import Table
 
 from minidnn.training import EpochMetrics, Totals
 
-_HEADINGS = ("epoch", "lr", "train loss", "train acc", "test loss", "test acc", "time")
-_WIDTHS = (7, 9, 10, 9, 9, 8, 7)
+
+class Column(NamedTuple):
+    """A column of the table that grows while a run goes on.
+
+    Attributes:
+        heading: above it.
+        width: in characters.
+        cell: what stands in an epoch's row.
+    """
+
+    heading: str
+    width: int
+    cell: Callable[[Any], str]
+
+
+_LR = Column("lr", 9, lambda metrics: f"{metrics.lr:.2e}")
+_TRAIN_LOSS = Column("train loss", 10, lambda metrics: f"{metrics.train_loss:.4f}")
+_TIME = Column("time", 7, lambda metrics: f"{metrics.seconds:.1f} s")
+CLASSIFIER_COLUMNS = (
+    _LR,
+    _TRAIN_LOSS,
+    Column("train acc", 9, lambda metrics: f"{metrics.train_accuracy:.2%}"),
+    Column("test loss", 9, lambda metrics: f"{metrics.test_loss:.4f}"),
+    Column("test acc", 8, lambda metrics: f"{metrics.test_accuracy:.2%}"),
+    _TIME,
+)
+DETECTOR_COLUMNS = (
+    _LR,
+    _TRAIN_LOSS,
+    Column("box mAP", 8, lambda metrics: f"{metrics.box_precision:.4f}"),
+    Column(
+        "mask mAP",
+        9,
+        lambda metrics: "-" if metrics.mask_precision is None else f"{metrics.mask_precision:.4f}",
+    ),
+    _TIME,
+)
+_EPOCH_WIDTH = 7
 
 
 class TerminalReport:
-    """Shows a run in the terminal: a progress bar (where there is a terminal) above which rows grow."""
+    """Shows a run in the terminal: a progress bar (where there is a terminal) above which rows grow.
 
-    def __init__(self, console: Console | None = None) -> None:
+    Args:
+        console: where; rich's own by default.
+        columns: of the rows, beside the epoch.
+    """
+
+    def __init__(
+        self, console: Console | None = None, columns: Sequence[Column] = CLASSIFIER_COLUMNS
+    ) -> None:
         self.console = console or Console()
+        self.columns = columns
         self._progress = Progress(
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(),
@@ -34,11 +79,10 @@ class TerminalReport:
         self._epochs = 0
         self._batches = 0
 
-    def begin(self, epochs: int, batches: int, history: list[EpochMetrics]) -> None:
+    def begin(self, epochs: int, batches: int, history: list[Any]) -> None:
         """Print the headings and what is known from before."""
         self._epochs, self._batches = epochs, batches
-        headings = zip(_HEADINGS, _WIDTHS, strict=True)
-        self._print(" ".join(heading.rjust(width) for heading, width in headings))
+        self._print_row("epoch", (column.heading for column in self.columns))
         for metrics in history:
             self.epoch(metrics)
         self._progress.start()
@@ -52,25 +96,17 @@ class TerminalReport:
             done = (epoch - 1) * self._batches + batch
             self._progress.update(self._task, completed=done, epoch=epoch, loss=totals.mean_loss)
 
-    def epoch(self, metrics: EpochMetrics) -> None:
+    def epoch(self, metrics: Any) -> None:
         """Print an epoch's row."""
-        cells = (
-            f"{metrics.epoch}/{self._epochs}",
-            f"{metrics.lr:.2e}",
-            f"{metrics.train_loss:.4f}",
-            f"{metrics.train_accuracy:.2%}",
-            f"{metrics.test_loss:.4f}",
-            f"{metrics.test_accuracy:.2%}",
-            f"{metrics.seconds:.1f} s",
-        )
-        self._print(" ".join(cell.rjust(width) for cell, width in zip(cells, _WIDTHS, strict=True)))
+        self._print_row(f"{metrics.epoch}/{self._epochs}", (column.cell(metrics) for column in self.columns))
 
     def end(self) -> None:
         """Take the progress bar away."""
         self._progress.stop()
 
-    def _print(self, line: str) -> None:
-        self.console.print(line, highlight=False, markup=False)
+    def _print_row(self, epoch: str, cells: Iterable[str]) -> None:
+        padded = [cell.rjust(column.width) for cell, column in zip(cells, self.columns, strict=True)]
+        self.console.print(" ".join((epoch.rjust(_EPOCH_WIDTH), *padded)), highlight=False, markup=False)
 
 
 def confusion_table(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> Table:

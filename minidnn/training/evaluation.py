@@ -45,10 +45,14 @@ class Totals:
     correct: int = 0
 
     def add(self, loss: Tensor, predictions: list[int], labels: list[int]) -> None:
-        """Count a batch whose mean loss is `loss`."""
-        self.seen += len(labels)
-        self.loss += float(loss.item()) * len(labels)
+        """Count a batch of a classifier whose mean loss is `loss`."""
+        self.add_loss(loss, len(labels))
         self.correct += sum(p == label for p, label in zip(predictions, labels, strict=True))
+
+    def add_loss(self, loss: Tensor, samples: int) -> None:
+        """Count so many samples whose mean loss is `loss`."""
+        self.seen += samples
+        self.loss += float(loss.item()) * samples
 
     @property
     def mean_loss(self) -> float:

@@ -18,7 +18,7 @@ from minidnn.nn.utils import clip_grad_norm_
 from minidnn.optim import schedule
 from minidnn.optim.swa_utils import AveragedModel, get_ema_avg_fn
 from minidnn.training import CSVLog, EarlyStopping, EpochMetrics, Reports, Totals, Trainer
-from minidnn.training import trainer as training_loop
+from minidnn.training import loop as training_loop
 
 EPOCHS = 4
 

@@ -22,7 +22,7 @@ from minidnn.data import ArrayDataset, DataLoader
 from minidnn.nn.utils import clip_grad_norm_
 from minidnn.optim.swa_utils import AveragedModel, get_ema_avg_fn
 from minidnn.training import EarlyStopping, EpochMetrics, Totals, Trainer, TrainingInterrupted, evaluate
-from minidnn.training import trainer as training_loop
+from minidnn.training import loop as training_loop
 from tests.minidnn.training import run as training_run
 from tests.minidnn.training.run import EPOCHS, build, build_with_everything, metrics_of
 from tests.program import ENVIRONMENT
