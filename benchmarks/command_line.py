@@ -169,6 +169,19 @@ def engine(
 
 
 @app.command()
+def augmentation(
+    quick: Quick = False, threads: Threads = None, results: Results = None, fresh: Fresh = False
+) -> None:
+    """Measure what augmentation in the loader's threads costs a ResNet-18 training step."""
+    from benchmarks import augmentation_benchmark, session
+
+    run = session.start(threads, quick, results, fresh)
+    store = run.open("augmentation")
+    job = session.Job("resnet18 batch 8", "augmentation", partial(augmentation_benchmark.measure, run.effort))
+    raise typer.Exit(run.run(store, [job]))
+
+
+@app.command()
 def report(threads: Threads = None, results: Results = None) -> None:
     """Write the page, the pictures and the summary from stored results, and say which aims are reached."""
     from benchmarks import machine
