@@ -1,8 +1,9 @@
-"""Every gpu version over the registry's samples in one mode of the emulator, in a process of its own.
+"""Every gpu version over the registry's samples in a mode of the emulator, or on a GPU; in a new process.
 
 python -m tests.kernels.cuda.sweep thread              all samples, with ThreadSanitizer
 python -m tests.kernels.cuda.sweep address --draw 20   twenty of them, drawn by a seed
 python -m tests.kernels.cuda.sweep orders --only pool  those of operations whose names hold one of these words
+python -m tests.kernels.cuda.sweep gpu                 all samples on a GPU; see compute_sanitizer.py
 """
 
 from __future__ import annotations
@@ -13,18 +14,21 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from kernels import registry
 from kernels.cuda import emulator
+from kernels.device import GPU, find
 from tests.kernels import tables
 from tests.kernels.cuda import transfer
 from tests.kernels.sample import Draw, Sample
 
 SEED = 1
 CHILD = "--in-this-process"
+ON_GPU = "gpu"
 
 
 def samples(draw: int | None, only: Sequence[str] = ("",)) -> list[Sample]:
@@ -55,20 +59,37 @@ def fault(sample: Sample, move: Callable[[Any], Any] = transfer.to_device) -> st
 def run(mode: str, draw: int | None = None, only: Sequence[str] = ("",)) -> list[str]:
     """Return a line for each faulty sample, from a process in that mode."""
     preloaded = mode in ("address", "thread")
-    settings = emulator.sanitizer_environment(mode) if preloaded else {"MINIDNN_EMULATOR_MODE": mode}
-    command = [sys.executable, "-m", "tests.kernels.cuda.sweep", mode, CHILD, "--only", *only]
-    command += [] if draw is None else ["--draw", str(draw)]
+    emulated = {} if mode == ON_GPU else {"MINIDNN_EMULATOR_MODE": mode}
+    settings = emulator.sanitizer_environment(mode) if preloaded else emulated
     result = subprocess.run(
-        command, capture_output=True, text=True, env={**os.environ, **settings}, check=True
+        command(mode, draw, only), capture_output=True, text=True, env={**os.environ, **settings}, check=True
     )
     lines = result.stdout.splitlines()
     assert lines[-1:] == ["done"], result.stderr[-2000:]
     return lines[:-1]
 
 
+def command(mode: str, draw: int | None, only: Sequence[str]) -> list[str]:
+    """The program that runs the samples in its own process."""
+    drawn = [] if draw is None else ["--draw", str(draw)]
+    return [sys.executable, "-m", "tests.kernels.cuda.sweep", mode, CHILD, "--only", *only, *drawn]
+
+
+def mover(mode: str) -> Callable[[Any], Any]:
+    """What takes arguments to where the samples run.
+
+    On a GPU every array is an allocation of its own: tools see no bounds inside CuPy's pool.
+    """
+    if mode != ON_GPU:
+        return transfer.to_device
+    find(ON_GPU)
+    GPU.module.cuda.set_allocator(None)
+    return partial(transfer.to_device, device=GPU)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.kernels.cuda.sweep", description=__doc__)
-    parser.add_argument("mode", choices=emulator.MODES)
+    parser.add_argument("mode", choices=(*emulator.MODES, ON_GPU))
     parser.add_argument("--draw", type=int, help="how many samples; all by default")
     parser.add_argument("--only", nargs="+", default=("",), help="words in the operations' names")
     parser.add_argument(CHILD, action="store_true", dest="child", help=argparse.SUPPRESS)
@@ -77,11 +98,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         lines = run(wanted.mode, wanted.draw, wanted.only)
         print("\n".join(lines) or f"mode {wanted.mode}: nothing found")
         sys.exit(bool(lines))
+    move = mover(wanted.mode)
     for sample in samples(wanted.draw, wanted.only):
-        if found := fault(sample):
+        if found := fault(sample, move):
             print(f"{sample}: {found}")
     print("done", flush=True)
-    os._exit(0)  # without the sanitizers' own exit, which trips over fibers
+    if wanted.mode != ON_GPU:
+        os._exit(0)  # without the sanitizers' own exit, which trips over fibers
 
 
 if __name__ == "__main__":

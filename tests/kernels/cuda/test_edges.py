@@ -10,8 +10,8 @@ import pytest
 import kernels
 from kernels import registry
 from kernels.cross_entropy import cross_entropy_backward, cross_entropy_forward
-from kernels.cuda import emulator
 from kernels.depthwise_conv2d import depthwise_conv2d_forward
+from kernels.device import Device
 from kernels.dropout import dropout_forward
 from kernels.matmul import matmul
 from kernels.nll_loss import nll_loss_backward, nll_loss_forward
@@ -21,20 +21,20 @@ GENERATOR = np.random.default_rng(8)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_dropout_draws_the_hosts_mask_bit_for_bit(dtype: Any) -> None:
+def test_dropout_draws_the_hosts_mask_bit_for_bit(dtype: Any, device: Device) -> None:
     x = GENERATOR.standard_normal((3, 5, 211)).astype(dtype)
     wanted = dropout_forward(x, 0.3, seed=2**63 + 5)
-    got = dropout_forward(emulator.asarray(x), 0.3, seed=2**63 + 5)
+    got = dropout_forward(device.module.asarray(x), 0.3, seed=2**63 + 5)
     assert got.get().tobytes() == wanted.tobytes()
 
 
 @pytest.mark.parametrize("wrong", [-3, 4])
 @pytest.mark.parametrize("version", ["threads", "warps"])
-def test_a_label_that_is_no_class_gives_nan(wrong: int, version: str) -> None:
+def test_a_label_that_is_no_class_gives_nan(wrong: int, version: str, device: Device) -> None:
     """The host does not look at labels in device memory; the other samples keep their values."""
-    x = emulator.asarray(GENERATOR.standard_normal((3, 4)))
+    x = device.module.asarray(GENERATOR.standard_normal((3, 4)))
     target, fine = np.array([1, wrong, -1]), np.array([True, False, True])
-    labels, grad = emulator.asarray(target), emulator.asarray(np.ones(3))
+    labels, grad = device.module.asarray(target), device.module.asarray(np.ones(3))
     with kernels.use(cross_entropy_forward=version, cross_entropy_backward=version):
         results = [
             cross_entropy_forward(x, labels, None, -1, 0.1, "none"),
@@ -47,28 +47,28 @@ def test_a_label_that_is_no_class_gives_nan(wrong: int, version: str) -> None:
         assert np.array_equal(finite, fine)
 
 
-def test_a_patch_beyond_shared_memory_is_left_to_the_direct_version() -> None:
-    x, weight = emulator.zeros((1, 1, 300, 301)), emulator.zeros((1, 1, 2, 2))
+def test_a_patch_beyond_shared_memory_is_left_to_the_direct_version(device: Device) -> None:
+    x, weight = device.module.zeros((1, 1, 300, 301)), device.module.zeros((1, 1, 2, 2))
     near, far = Window.of(2, dilation=40), Window.of(2, dilation=200)
     chosen = [registry.choose(depthwise_conv2d_forward, x, weight, None, window) for window in (near, far)]
     assert [version.name for version in chosen] == ["tiles", "direct"]
 
 
-def test_a_product_over_many_repeated_axes_is_left_to_the_library() -> None:
+def test_a_product_over_many_repeated_axes_is_left_to_the_library(device: Device) -> None:
     """Five axes of which no two neighbours repeat alike."""
     a = GENERATOR.standard_normal((2, 1, 2, 1, 2, 3, 4))
     b = GENERATOR.standard_normal((1, 2, 1, 2, 1, 4, 5))
-    x, y = emulator.asarray(a), emulator.asarray(b)
+    x, y = device.module.asarray(a), device.module.asarray(b)
     assert np.allclose(matmul(x, y).get(), a @ b)
     with kernels.use(matmul="tiled"), pytest.raises(ValueError, match="that takes these arguments"):
         matmul(x, y)
 
 
-def test_means_far_from_zero_cost_no_digits() -> None:
+def test_means_far_from_zero_cost_no_digits(device: Device) -> None:
     """Batch norm's moments in one pass, over several parts of a channel."""
     x = (1e4 + GENERATOR.standard_normal((2, 2, 70, 65))).astype(np.float32)
     contract = registry.contract("batch_norm_forward_training")
-    _, mean, inverse_std = contract(emulator.asarray(x), None, None, None, None, 0.1, 1e-5)
+    _, mean, inverse_std = contract(device.module.asarray(x), None, None, None, None, 0.1, 1e-5)
     wide = x.astype(np.float64)
     assert np.allclose(mean.get(), wide.mean((0, 2, 3)), rtol=1e-7)
     assert np.allclose(inverse_std.get(), 1 / np.sqrt(wide.var((0, 2, 3)) + 1e-5), rtol=2e-7)

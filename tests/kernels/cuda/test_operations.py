@@ -1,10 +1,11 @@
-"""Every gpu version of every operation on the emulator, over the registry's samples."""
+"""Every gpu version of every operation over the registry's samples: on the emulator, or on a GPU."""
 
 from __future__ import annotations
 
 import copy
 import os
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 import kernels
 from kernels import registry
 from kernels.cuda import emulator
+from kernels.device import Device
 from tests.kernels import tables
 from tests.kernels.cuda import sweep, transfer
 from tests.kernels.sample import Draw, Sample
@@ -31,10 +33,11 @@ def look_closely() -> Iterator[None]:
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=["float64", "float32"])
 @pytest.mark.parametrize("sample", SAMPLES, ids=str)
-def test_versions_agree_with_loops(sample: Sample, dtype: Any) -> None:
+def test_versions_agree_with_loops(sample: Sample, dtype: Any, device: Device) -> None:
     want = tables.truth(sample, seed=1)
+    move = partial(transfer.to_device, device=device)
     for version in transfer.device_versions(sample.operation):
-        got = transfer.run(version, sample, copy.deepcopy(list(sample.make(Draw(1, dtype)))))
+        got = transfer.run(version, sample, copy.deepcopy(list(sample.make(Draw(1, dtype)))), move)
         if got is None:
             continue
         assert tables.worst_error(got, want) <= tables.bound(sample, dtype), version.name
@@ -43,26 +46,28 @@ def test_versions_agree_with_loops(sample: Sample, dtype: Any) -> None:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_arrays_of_any_layout(operation: str) -> None:
+def test_arrays_of_any_layout(operation: str, device: Device) -> None:
     """The first sample with an array that has rows and columns; also what is written in place."""
     for sample in [sample for sample in SAMPLES if sample.operation == operation]:
         arguments = list(sample.make(Draw(1, np.float32)))
         if any(isinstance(x, np.ndarray) and x.ndim > 1 and min(x.shape) > 1 for x in arguments):
             break
     want = tables.truth(sample, seed=1)
+    move = partial(transfer.transposed_to_device, device=device)
     for version in transfer.device_versions(operation):
-        got = transfer.run(version, sample, copy.deepcopy(arguments), transfer.transposed_to_device)
+        got = transfer.run(version, sample, copy.deepcopy(arguments), move)
         if got is not None:
             assert tables.worst_error(got, want) <= tables.bound(sample, np.float32), version.name
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_every_version_takes_some_sample(operation: str) -> None:
+def test_every_version_takes_some_sample(operation: str, device: Device) -> None:
+    move = partial(transfer.to_device, device=device)
     for version in transfer.device_versions(operation):
         drawn = [
             list(sample.make(Draw(1, np.float32))) for sample in SAMPLES if sample.operation == operation
         ]
-        taken = (transfer.arguments_for(version, arguments) for arguments in drawn)
+        taken = (transfer.arguments_for(version, arguments, move) for arguments in drawn)
         assert any(arguments is not None for arguments in taken), version.name
 
 
@@ -75,8 +80,8 @@ def test_host_arrays_do_not_fit_a_gpu_version() -> None:
         registry.contract("relu_forward")(x)
 
 
-def test_device_arrays_do_not_fit_a_host_version() -> None:
-    x = emulator.asarray(np.ones(3, np.float32))
+def test_device_arrays_do_not_fit_a_host_version(device: Device) -> None:
+    x = device.module.asarray(np.ones(3, np.float32))
     with (
         kernels.use(backend="reference"),
         pytest.raises(ValueError, match="takes these arguments in device memory"),
@@ -84,10 +89,10 @@ def test_device_arrays_do_not_fit_a_host_version() -> None:
         registry.contract("relu_forward")(x)
 
 
-def test_mixed_places_are_refused() -> None:
+def test_mixed_places_are_refused(device: Device) -> None:
     x = np.ones(3, np.float32)
-    with pytest.raises(ValueError, match="must lie on one device, these lie on cpu and emulator; move them"):
-        registry.contract("relu_backward")(emulator.asarray(x), x)
+    with pytest.raises(ValueError, match=f"must lie on one device, these lie on cpu and {device}; move them"):
+        registry.contract("relu_backward")(device.module.asarray(x), x)
 
 
 @pytest.mark.slow

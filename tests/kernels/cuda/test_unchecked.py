@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import kernels
-from kernels.cuda import emulator
+from kernels.device import Device
 from kernels.indexing import gather_backward, gather_forward, index_assign, index_backward, index_forward
 from kernels.max_unpool2d import max_unpool2d_backward, max_unpool2d_forward
 from kernels.roi_align import roi_align_backward, roi_align_forward
@@ -19,9 +19,9 @@ GENERATOR = np.random.default_rng(6)
 
 
 @pytest.mark.parametrize("wrong", [-4, 3])
-def test_an_index_beyond_its_axis_reads_nan_and_writes_nothing(wrong: int) -> None:
-    x, ones = emulator.asarray(GENERATOR.standard_normal((3, 2))), emulator.asarray(np.ones((2, 2)))
-    index = emulator.asarray(np.array([1, wrong]))
+def test_an_index_beyond_its_axis_reads_nan_and_writes_nothing(wrong: int, device: Device) -> None:
+    x, ones = device.module.asarray(GENERATOR.standard_normal((3, 2))), device.module.asarray(np.ones((2, 2)))
+    index = device.module.asarray(np.array([1, wrong]))
     taken = index_forward(x, (index,)).get()
     assert np.array_equal(taken[0], x.get()[1])
     assert np.isnan(taken[1]).all()
@@ -31,29 +31,29 @@ def test_an_index_beyond_its_axis_reads_nan_and_writes_nothing(wrong: int) -> No
 
 
 @pytest.mark.parametrize("wrong", [-1, 2])
-def test_gather_takes_no_index_beyond_the_axis(wrong: int) -> None:
-    x, index = emulator.asarray(np.ones((2, 2))), emulator.asarray(np.array([[1, wrong], [0, 1]]))
+def test_gather_takes_no_index_beyond_the_axis(wrong: int, device: Device) -> None:
+    x, index = device.module.asarray(np.ones((2, 2))), device.module.asarray(np.array([[1, wrong], [0, 1]]))
     assert np.array_equal(np.isnan(gather_forward(x, index, 0).get()), [[False, True], [False, False]])
     assert np.array_equal(gather_backward(x, index, 0, (2, 2)).get(), [[1, 0], [1, 1]])
 
 
 @pytest.mark.parametrize("wrong", [-1, 6])
-def test_unpooling_takes_no_index_outside_the_plane(wrong: int) -> None:
-    x, dy = emulator.asarray(np.ones((1, 1, 1, 2))), emulator.asarray(np.ones((1, 1, 2, 3)))
-    indices = emulator.asarray(np.array([[[[4, wrong]]]]))
+def test_unpooling_takes_no_index_outside_the_plane(wrong: int, device: Device) -> None:
+    x, dy = device.module.asarray(np.ones((1, 1, 1, 2))), device.module.asarray(np.ones((1, 1, 2, 3)))
+    indices = device.module.asarray(np.array([[[[4, wrong]]]]))
     assert np.array_equal(max_unpool2d_forward(x, indices, (2, 3)).get()[0, 0], [[0, 0, 0], [0, 1, 0]])
     assert np.array_equal(np.isnan(max_unpool2d_backward(dy, indices).get()[0, 0]), [[False, True]])
 
 
 @pytest.mark.parametrize("image", [-1.0, 2.0, 0.5, np.nan])
-def test_a_region_of_no_image_gives_nan_and_takes_no_gradient(image: float) -> None:
-    x = emulator.asarray(np.ones((2, 1, 5, 5)))
-    rois = emulator.asarray(np.array([[image, 0, 0, 4, 4], [1, 0, 0, np.inf, np.nan]]))
+def test_a_region_of_no_image_gives_nan_and_takes_no_gradient(image: float, device: Device) -> None:
+    x = device.module.asarray(np.ones((2, 1, 5, 5)))
+    rois = device.module.asarray(np.array([[image, 0, 0, 4, 4], [1, 0, 0, np.inf, np.nan]]))
     pooled, argmax = roi_pool_forward(x, rois, (1, 1), 1.0)
     aligned = roi_align_forward(x, rois, (1, 1), 1.0, 2, False)
     assert np.isnan(pooled.get()[0]).all()
     assert np.isnan(aligned.get()[0]).all()
-    one = emulator.asarray(np.ones((1, 1, 1, 1)))
+    one = device.module.asarray(np.ones((1, 1, 1, 1)))
     gradients = [
         roi_pool_backward(one, argmax[:1], rois[:1], (2, 1, 5, 5)),
         roi_align_backward(one, rois[:1], (2, 1, 5, 5), 1.0, 2, False),
@@ -63,12 +63,12 @@ def test_a_region_of_no_image_gives_nan_and_takes_no_gradient(image: float) -> N
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_regions_of_any_corners_are_rounded_as_the_reference_rounds_them(dtype: Any) -> None:
+def test_regions_of_any_corners_are_rounded_as_the_reference_rounds_them(dtype: Any, device: Device) -> None:
     """The places of the maxima are the same; a bin one pixel off would have others."""
     x = GENERATOR.standard_normal((2, 1, 9, 11)).astype(dtype)
     rois = random_regions(60, 2, 20.0, dtype)
     with kernels.use(backend="reference"):
         wanted = roi_pool_forward(x, rois, (3, 4), 0.37)
-    got = roi_pool_forward(emulator.asarray(x), emulator.asarray(rois), (3, 4), 0.37)
+    got = roi_pool_forward(device.module.asarray(x), device.module.asarray(rois), (3, 4), 0.37)
     assert np.array_equal(got[1].get(), wanted[1])
     assert np.array_equal(got[0].get(), wanted[0])

@@ -1,4 +1,4 @@
-"""The registry's samples on the emulator: arguments there, results back."""
+"""The registry's samples on a device, the emulator or a GPU: arguments there, results back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 import kernels
 from kernels import PreparedWeight, registry
-from kernels.cuda import emulator
+from kernels.device import EMULATOR, Device
 from kernels.registry import Version
 from tests.kernels import tables
 from tests.kernels.sample import Sample
@@ -19,17 +19,19 @@ def device_versions(operation: str) -> list[Version]:
     return [row for row in registry.table() if row.operation == operation and row.backend == "gpu"]
 
 
-def to_device(argument: Any) -> Any:
+def to_device(argument: Any, device: Device = EMULATOR) -> Any:
     if isinstance(argument, np.ndarray | np.floating):  # NumPy makes a scalar of some 0-d results
-        return emulator.asarray(argument)
+        return device.module.asarray(argument)
     if isinstance(argument, list | tuple) and any(isinstance(item, np.ndarray) for item in argument):
-        return type(argument)(map(to_device, argument))
+        return type(argument)(to_device(item, device) for item in argument)
     return argument
 
 
-def transposed_to_device(argument: Any) -> Any:
+def transposed_to_device(argument: Any, device: Device = EMULATOR) -> Any:
     """The same elements, first axis last in memory."""
-    return to_device(argument.T).T if isinstance(argument, np.ndarray) else to_device(argument)
+    if isinstance(argument, np.ndarray):
+        return to_device(argument.T, device).T
+    return to_device(argument, device)
 
 
 def arguments_for(
