@@ -19,7 +19,17 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_every_command_explains_itself() -> None:
     text = run("--help").stdout
-    for command in ("kernels", "networks", "training", "engine", "ladder", "report", "race", "shapes"):
+    for command in (
+        "kernels",
+        "networks",
+        "training",
+        "engine",
+        "augmentation",
+        "ladder",
+        "report",
+        "race",
+        "shapes",
+    ):
         assert command in text
 
 
