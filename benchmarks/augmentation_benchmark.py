@@ -134,7 +134,8 @@ def transform_times() -> Mapping[str, float]:
         photograph(0).save(file, quality=90)
         times = {"decoding": _milliseconds(lambda: np.asarray(open_image(file)))}
     crop = transforms.RandomResizedCrop(SIZE)
-    times["RandomResizedCrop"] = _milliseconds(lambda: crop(whole, random))
+    times["RandomResizedCrop"] = _milliseconds(partial(crop, whole, random))
+    times["RandomResizedCrop of float32"] = _milliseconds(partial(crop, transforms.ToFloat()(whole), random))
     for name, transform in EACH.items():
         times[name] = _milliseconds(partial(transform, cut, random))
     return times

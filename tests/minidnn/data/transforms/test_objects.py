@@ -107,6 +107,16 @@ def test_items_without_some_of_their_parts() -> None:
     assert warped.boxes.shape == (0, 4)
 
 
+@pytest.mark.parametrize("dtype", [np.bool_, np.int64, np.float32])
+@pytest.mark.parametrize("move", [*EXACT.values(), *WITHIN_A_PIXEL.values()], ids=[*EXACT, *WITHIN_A_PIXEL])
+def test_masks_of_any_dtype_keep_it(move: Callable[[Any], Any], dtype: Any) -> None:
+    whole = scene()
+    want = move(whole).masks
+    got = move(Item(whole.image, whole.boxes, whole.labels, whole.masks.astype(dtype))).masks
+    assert got.dtype == dtype
+    assert np.array_equal(got, want)
+
+
 def test_a_data_sets_target_follows() -> None:
     whole = scene()
     target = {
