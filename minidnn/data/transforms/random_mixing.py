@@ -52,7 +52,8 @@ class Mixup:
 
         loader = DataLoader(..., batch_transform=Mixup(num_classes=10))
 
-    The share is drawn from Beta(alpha, alpha), one for the batch; the partners are a random permutation.
+    The share is drawn from Beta(alpha, alpha), one for the batch; the partners are a random permutation. A
+    mixed example has no one right class: the training accuracy that `Trainer` reports is 0 then.
 
     Args:
         num_classes: labels in [0, num_classes) become probabilities, which `cross_entropy` takes.

@@ -77,6 +77,8 @@ def test_what_leaves_the_image_is_dropped() -> None:
     assert result.labels.tolist() == [1, 9]
     assert result.boxes.tolist() == [[10, 1, 12, 20], [0, 0, 12, 20]]
     assert len(result.masks) == 2
+    far = functional.elastic(scene(), np.full((2, HEIGHT, WIDTH), 100.0))
+    assert len(far.boxes) == len(far.masks) == 0
     beyond = functional.affine(scene(), translate=(100, 0))
     assert beyond.boxes.shape == (0, 4)
     assert beyond.labels.shape == (0,)
