@@ -13,6 +13,7 @@ from models.auxiliary import auxiliary_loss
 from models.conversion import convert_state_dict
 from models.deepface import DeepFace, deepface
 from models.densenet import DenseNet, densenet121, densenet161, densenet169, densenet201, densenet264
+from models.digit_detectors import YOLODigits, faster_rcnn_digits, mask_rcnn_digits, yolo_digits
 from models.dlib_inception import DlibInception, dlib_inception
 from models.efficientnet import (
     EfficientNet,
@@ -37,6 +38,7 @@ from models.googlenet import (
     googlenet_d2l,
     inception_naive,
 )
+from models.grid_detector import GridDetector
 from models.inception_resnet import (
     InceptionResNetV1,
     InceptionResNetV2,
@@ -127,6 +129,7 @@ __all__ = [
     "GeneralizedRCNN",
     "GoogLeNet",
     "GoogLeNetOutputs",
+    "GridDetector",
     "InceptionNaive",
     "InceptionOutputs",
     "InceptionResNetV1",
@@ -149,6 +152,7 @@ __all__ = [
     "SqueezeNet",
     "ThreeTowers",
     "Xception",
+    "YOLODigits",
     "YOLOv1",
     "YOLOv1Classifier",
     "ZFNet",
@@ -174,6 +178,7 @@ __all__ = [
     "efficientnet_b6",
     "efficientnet_b7",
     "fast_rcnn_vgg16",
+    "faster_rcnn_digits",
     "faster_rcnn_resnet50_fpn",
     "faster_rcnn_vgg16",
     "googlenet",
@@ -191,6 +196,7 @@ __all__ = [
     "lenet5_paper",
     "lenet_d2l",
     "lenet_dlib",
+    "mask_rcnn_digits",
     "mask_rcnn_resnet50_fpn",
     "mixnet_l",
     "mixnet_m",
@@ -243,6 +249,7 @@ __all__ = [
     "vgg19",
     "vgg19_bn",
     "xception",
+    "yolo_digits",
     "yolo_v1",
     "yolo_v1_classifier",
     "yolo_v1_tiny",

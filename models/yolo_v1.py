@@ -19,20 +19,12 @@ Deviations:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
-
-from kernels.array import Array, check_number
-from kernels.nms import batched_nms
-from minidnn.detection import clip_boxes_to_image
-from minidnn.detection.grid import Grid, decode_grid, grid_loss
-from minidnn.detection.targets import Target
-from minidnn.functional import cat, interpolate
+from minidnn.detection.grid import Grid
 from minidnn.nn import AdaptiveAvgPool2d, Conv2d, Dropout, LeakyReLU, Linear, MaxPool2d, Module, Sequential
-from minidnn.tensor import Tensor, as_tensor
+from minidnn.tensor import Tensor
 from models.blocks import initialize_convolutions
-from models.generalized_rcnn import Detections, Losses, check_training_targets
+from models.grid_detector import GridDetector
 from models.registry import register
 
 # Figure 3. "3x3-192" is a convolution with 192 filters, "/2" its stride.
@@ -71,13 +63,14 @@ class YOLOv1Classifier(Module):
 
     Args:
         num_classes: how many outputs.
+        in_channels: channels of the images.
 
-    Shapes: x (N, 3, H, W), 224x224 in the paper; result (N, num_classes).
+    Shapes: x (N, in_channels, H, W), 224x224 in the paper; result (N, num_classes).
     """
 
-    def __init__(self, num_classes: int) -> None:
+    def __init__(self, num_classes: int, in_channels: int = 3) -> None:
         super().__init__()
-        self.features = stacked(FEATURES, in_channels=3)
+        self.features = stacked(FEATURES, in_channels)
         self.avgpool = AdaptiveAvgPool2d(1)
         self.fc = Linear(CHANNELS, num_classes)
         initialize_convolutions(self, mode="fan_in")
@@ -89,19 +82,15 @@ class YOLOv1Classifier(Module):
         return scores
 
 
-class YOLOv1(Module):
+class YOLOv1(GridDetector):
     """Convolutions, and fully connected layers that fill in the grid.
-
-    In evaluation it returns for each image {"boxes" (D, 4), "labels" (D,), "scores" (D,)}, best first, in
-    the image's pixels. In training it returns the losses by name, of which the sum is to be minimised.
 
     Args:
         features: the pretrained convolutions' line of the table.
         detection: the others'; together they make the image 64 times smaller.
         hidden: outputs of the fully connected layers before the last.
         grid: the sizes of the prediction; images are resized to 64 times its cells.
-        score_thresh: a detection's least score.
-        nms_thresh: the IoU above which a better detection of the same class suppresses.
+        score_thresh, nms_thresh: see `GridDetector`.
 
     Raises:
         ValueError: a threshold that is not a number in [0, 1].
@@ -116,13 +105,7 @@ class YOLOv1(Module):
         score_thresh: float = 0.2,
         nms_thresh: float = 0.5,
     ) -> None:
-        super().__init__()
-        self.grid = grid
-        for name, value in (("score_thresh", score_thresh), ("nms_thresh", nms_thresh)):
-            if check_number(name, value, minimum=0) > 1:
-                raise ValueError(f"{name} must be at most 1, got {value}")
-        self.score_thresh = score_thresh
-        self.nms_thresh = nms_thresh
+        super().__init__(grid, CELL, score_thresh, nms_thresh)
         self.features = stacked(features, in_channels=3)
         self.detection = stacked(detection, in_channels=CHANNELS)
         self.connected = Sequential()
@@ -136,64 +119,11 @@ class YOLOv1(Module):
         self.connected.append(Linear(inputs, grid.cells**2 * grid.channels))
         initialize_convolutions(self, mode="fan_in")
 
-    @property
-    def num_labels(self) -> int:
-        """How many labels there are, with the 0 that stands for nothing."""
-        return self.grid.classes + 1
-
-    def forward(self, images: Sequence[Any], targets: Sequence[Target] | None = None) -> Detections | Losses:
-        """Return detections (in evaluation) or losses (in training).
-
-        Args:
-            images: (3, H, W) each, of any sizes, values in [0, 1], of the weights' dtype.
-            targets: in training for each image {"boxes" (L, 4), "labels" (L,) in [1, C]}: arrays, in the
-                image's pixels.
-
-        Raises:
-            ValueError: images or targets of a wrong shape, in training no targets, a box without area, or a
-                label out of range.
-            TypeError: images or targets of a wrong dtype.
-        """
-        checked = check_training_targets(targets, len(images)) if self.training else ()
-        prediction = self.predict(self.batch(images))
-        sizes = [np.shape(image)[1:] for image in images]
-        if not self.training:
-            boxes, scores = decode_grid(prediction.detach().numpy(), self.grid)
-            return [self._detections(*image) for image in zip(boxes, scores, sizes, strict=True)]
-        parts = [
-            {**target, "boxes": target["boxes"] / np.array([width, height, width, height])}
-            for target, (height, width) in zip(checked, sizes, strict=True)
-        ]
-        return grid_loss(prediction, parts, self.grid)
-
-    def batch(self, images: Sequence[Any]) -> Tensor:
-        """Return the images (N, 3, 64 S, 64 S), each resized to the square, whatever its shape.
-
-        Raises:
-            ValueError: no images, or one of another shape than (3, H, W).
-        """
-        tensors = [as_tensor(image) for image in images]
-        if not tensors or any(image.ndim != 3 or image.shape[0] != 3 for image in tensors):
-            raise ValueError(
-                f"images must have shape (3, H, W) each, got {[image.shape for image in tensors]}"
-            )
-        side = CELL * self.grid.cells
-        return cat([interpolate(image[None], size=(side, side), mode="bilinear") for image in tensors])
-
     def predict(self, x: Tensor) -> Tensor:
         """Return the grid (N, S, S, 5 B + C) for images (N, 3, 64 S, 64 S); see `minidnn.detection.grid`."""
         maps = self.detection(self.features(x))  # (N, 1024, S, S)
         numbers: Tensor = self.connected(maps.flatten(1))
         return numbers.reshape(-1, self.grid.cells, self.grid.cells, self.grid.channels)
-
-    def _detections(self, boxes: Array, scores: Array, size: tuple[int, int]) -> dict[str, Array]:
-        """What is left of an image's boxes (S S B, 4) and scores (S S B, C)."""
-        height, width = size
-        corners = clip_boxes_to_image(boxes * np.array([width, height, width, height], boxes.dtype), size)
-        place, label = np.nonzero(scores > self.score_thresh)
-        likely = scores[place, label]
-        kept = batched_nms(corners[place], likely, label, self.nms_thresh)
-        return {"boxes": corners[place[kept]], "labels": label[kept] + 1, "scores": likely[kept]}
 
 
 @register(input_shape=(3, 448, 448), kind="detection")
@@ -221,6 +151,7 @@ def yolo_v1_tiny(num_classes: int = 20, score_thresh: float = 0.2, nms_thresh: f
     return YOLOv1(TINY_FEATURES, TINY_DETECTION, (256, 4096), grid, score_thresh, nms_thresh)
 
 
-def yolo_v1_classifier(num_classes: int = 1000) -> YOLOv1Classifier:
-    """What YOLO learns first (2015): 20 convolutions that classify images of 224x224."""
-    return YOLOv1Classifier(num_classes)
+@register(input_shape=(3, 224, 224))
+def yolo_v1_classifier(num_classes: int = 1000, in_channels: int = 3) -> YOLOv1Classifier:
+    """What YOLO learns first (2015), to classify by 20 convolutions: 23,428,136 parameters."""
+    return YOLOv1Classifier(num_classes, in_channels)
