@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from models.command_line.options import DeviceName
+from models.command_line.train_detector import RECIPES, train_detector
+from models.command_line.training_run import Recipe, Run, fit, introduce
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 LABEL_SMOOTHING = 0.1
 WEIGHT_DECAY = 0.01
+CLASSIFIER = Recipe(epochs=15, batch_size=32, lr=0.004)
 
 
 def train(
@@ -34,9 +35,24 @@ def train(
             show_default="the handwritten digits inside the package",
         ),
     ] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="How many times to go through the training data.")] = 15,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images per step.")] = 32,
-    lr: Annotated[float, typer.Option(help="The learning rate at the start; it falls as a cosine.")] = 0.004,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="How many times to go through the training data.",
+            show_default="15; a detector's own",
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Images per step.", show_default="32; a detector's own")
+    ] = None,
+    lr: Annotated[
+        float | None,
+        typer.Option(
+            help="The learning rate at the start; it falls as a cosine.",
+            show_default="0.004; a detector's own",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the initial weights and the shuffling.")] = 0,
     activation: Annotated[
         str | None,
@@ -61,6 +77,9 @@ def train(
 ) -> None:
     """Train MODEL, show how it goes, and end with its accuracy on held-out images.
 
+    The small detectors (faster_rcnn_digits, mask_rcnn_digits, yolo_digits) learn from scenes of the built-in
+    digits and end with their mean average precision and kinds of errors on held-out scenes.
+
     A run that was interrupted (Ctrl-C) or killed goes on with the same command and --resume, and ends with
     exactly the weights of a run that was never stopped.
     """
@@ -70,22 +89,33 @@ def train(
     from minidnn import manual_seed
     from models.registry import bound_arguments, create
 
+    recipe = RECIPES.get(model, CLASSIFIER).changed(epochs=epochs, batch_size=batch_size, lr=lr)
+    run = Run(recipe, seed, checkpoint or Path("checkpoints") / f"{model}.safetensors", resume)
     variant = {"activation": activation, "pooling": pooling}
     chosen = {name: value for name, value in variant.items() if value is not None}
+    if model in RECIPES:
+        _refuse_options(model, data=data, device=None if device == "cpu" else device, **chosen)
+        train_detector(model, run)
+        return
     bound_arguments(model, **chosen)  # refuse a wrong name before any data is read
     place = device_named(device)
     splits = _open(model, data)
     arguments = bound_arguments(model, num_classes=len(splits.classes), **chosen)
     manual_seed(seed)
     network = create(model, **arguments).to(place)
-    path = checkpoint or Path("checkpoints") / f"{model}.safetensors"
-    trainer = _trainer(network, splits, epochs, batch_size, lr, seed, place)
-    trainer.checkpoint = path
-    trainer.arguments = {"model": model, **arguments, **_origin(data, splits), "lr": lr, "seed": seed}
+    trainer = _trainer(network, splits, run, place)
+    trainer.arguments = {"model": model, **arguments, **_origin(data, splits), "lr": recipe.lr, "seed": seed}
     console = Console()
-    _introduce(console, model, network, splits, path, resume)
-    _fit(trainer, epochs, resume)
-    _conclude(console, trainer, splits, path)
+    introduce(console, _headline(model, network, splits), run)
+    fit(trainer, run)
+    _conclude(console, trainer, splits, run.checkpoint)
+
+
+def _refuse_options(model: str, **given: object) -> None:
+    """Refuse what classifiers only can be told."""
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(f"--{name} is not for {model}, which learns from scenes of digits on the CPU")
 
 
 def _open(model: str, path: Path | None) -> Splits:
@@ -110,9 +140,7 @@ def _origin(path: Path | None, splits: Splits) -> dict[str, str]:
     return {"data": where, "data's fingerprint": contents}
 
 
-def _trainer(
-    network: Module, splits: Splits, epochs: int, batch_size: int, lr: float, seed: int, place: Device
-) -> Trainer:
+def _trainer(network: Module, splits: Splits, run: Run, place: Device) -> Trainer:
     """The recipe: AdamW, a cosine schedule, smoothed labels, and images shifted at random."""
     from minidnn.data import DataLoader, RandomShift
     from minidnn.functional import cross_entropy
@@ -121,47 +149,27 @@ def _trainer(
     from minidnn.report import TerminalReport
     from minidnn.training import Trainer
 
-    optimizer = AdamW(network.parameters(), lr=lr, weight_decay=WEIGHT_DECAY)
+    recipe = run.recipe
+    optimizer = AdamW(network.parameters(), lr=recipe.lr, weight_decay=WEIGHT_DECAY)
     return Trainer(
         network,
         optimizer,
-        DataLoader(splits.train, batch_size, shuffle=True, seed=seed, device=place),
+        DataLoader(splits.train, recipe.batch_size, shuffle=True, seed=run.seed, device=place),
         DataLoader(splits.test, batch_size=256, device=place),
         loss=partial(cross_entropy, label_smoothing=LABEL_SMOOTHING),
-        schedule=CosineAnnealingLR(optimizer, T_max=epochs),
+        schedule=CosineAnnealingLR(optimizer, T_max=recipe.epochs),
         augment=RandomShift(),
+        checkpoint=run.checkpoint,
         report=TerminalReport(),
     )
 
 
-def _introduce(
-    console: Console, model: str, network: Module, splits: Splits, path: Path, resume: bool
-) -> None:
+def _headline(model: str, network: Module, splits: Splits) -> str:
     parameters = sum(parameter.data.size for parameter in network.parameters())
-    say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
-    say(
+    return (
         f"{model}, {parameters:,} parameters, on {splits.name}: {len(splits.train):,} images to train on, "
         f"{len(splits.test):,} held out, {len(splits.classes)} classes"
     )
-    if resume and not path.exists():
-        say(f"there is no checkpoint {path} yet: starting from the beginning")
-    elif resume:
-        say(f"going on from checkpoint {path}")
-    elif path.is_file():
-        say(f"checkpoint: {path} (the earlier run's is kept as {path.name}.previous)")
-    else:
-        say(f"checkpoint: {path}")
-
-
-def _fit(trainer: Trainer, epochs: int, resume: bool) -> None:
-    from minidnn.training import TrainingInterrupted
-
-    try:
-        trainer.fit(epochs, resume)
-    except TrainingInterrupted as stopped:
-        words = ["minidnn", *sys.argv[1:], *([] if "--resume" in sys.argv else ["--resume"])]
-        print(f"minidnn: {stopped}; go on with: {shlex.join(words)}", file=sys.stderr)
-        raise typer.Exit(130) from None
 
 
 def _conclude(console: Console, trainer: Trainer, splits: Splits, path: Path) -> None:
