@@ -73,4 +73,7 @@ _COCO_NAMES = (
 # Numbers without a category in the data sets keep their number as a name.
 COCO = ("background", *(name or f"class {number}" for number, name in enumerate(_COCO_NAMES, start=1)))
 
-LISTS = {"coco": COCO, "voc": VOC}
+# Of `data.DigitScenes`.
+DIGITS = ("background", *"0123456789")
+
+LISTS = {"coco": COCO, "voc": VOC, "digits": DIGITS}

@@ -40,7 +40,8 @@ def detect(
         str | None,
         typer.Option(
             metavar="LIST",
-            help="The classes' names: coco, voc, or a file as `minidnn predict` takes it, background first.",
+            help="The classes' names: coco, voc, digits, or a file as `minidnn predict` takes it, background "
+            "first.",
             show_default="coco for 91 classes, voc for 20 and the background, else the classes' numbers",
         ),
     ] = None,
