@@ -21,7 +21,7 @@ WITHOUT_ELEMENTS = {"broadcast_shapes", "dtype", "errstate", "finfo", "promote_t
 ON_THE_HOST = {
     "data": "reads files and prepares batches, before they are sent to a device",
     "detection": "boxes, masks and targets are host arrays, for no gradient passes through them",
-    "fusion": "fused programs are for host memory; `fuse` refuses a model elsewhere",
+    "fusion": "folds batch norms in float64, and compares two results, on copies in host memory",
     "check_row.py": "draws a check's inputs",
     "gradcheck.py": "judges the kernels, so it computes without them, on what the host was given",
     "layer_checks.py": "the table of a check's inputs",

@@ -15,7 +15,6 @@ from typing import Any, Self
 import numpy.typing as npt
 
 from kernels.array import Array, check_floating
-from kernels.device import CPU, Device
 from minidnn.functional.prepared import forget_prepared
 from minidnn.fusion.program import Program, Runner
 from minidnn.fusion.recording import record
@@ -24,7 +23,6 @@ from minidnn.modes import is_grad_enabled
 from minidnn.nn import Module
 from minidnn.nn.module import IncompatibleKeys
 from minidnn.tensor import Tensor, as_tensor
-from minidnn.tensor_methods import read_targets
 
 # Prepared weights take memory, and each shape of inputs has its own: of the last ones they are kept.
 SHAPES_KEPT = 4
@@ -87,8 +85,7 @@ class Fused(Module):
         return super().requires_grad_(requires_grad)
 
     def to(self, *targets: Any, dtype: npt.DTypeLike | None = None, device: Any = None) -> Self:
-        """Convert the copy; it is then recorded again (ValueError for a device other than "cpu")."""
-        _require_host(read_targets(targets, dtype, device)[1])
+        """Convert or move the copy; it is then recorded again."""
         self._runners.clear()
         return super().to(*targets, dtype=dtype, device=device)
 
@@ -116,17 +113,9 @@ def fuse(model: Module) -> Fused:
 
     Raises:
         TypeError: not a Module.
-        ValueError: a model on a device other than "cpu": its kernels have no fused forms.
     """
     if not isinstance(model, Module):
         raise TypeError(f"model must be a Module, got {type(model).__name__}")
-    for parameter in model.parameters():
-        _require_host(parameter.device)
     frozen = copy.deepcopy(model).requires_grad_(False)
     frozen.zero_grad()
     return Fused(frozen)
-
-
-def _require_host(place: Device | None) -> None:
-    if place not in (None, CPU):
-        raise ValueError(f"a fused model must lie in host memory, got device {str(place)!r}; use cpu")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from kernels.array import Array
+from kernels.device import device_of, to_device, to_host
 from minidnn.autograd import Function
 from minidnn.fusion.program import INPUT, NOTHING, Program, Runner, Step
 from minidnn.modes import no_grad, observed_by
@@ -79,10 +80,10 @@ def record(model: Module, x: Array) -> Program:
     if not isinstance(output, Tensor):
         raise TypeError(f"model must return one Tensor to be fused, it returns {type(output).__name__}")
     program = recorder.program(output.data)
-    other = np.random.default_rng(0).standard_normal(x.shape).astype(x.dtype)
+    other = to_device(np.random.default_rng(0).standard_normal(x.shape).astype(x.dtype), device_of(x))
     with no_grad():
         expected = model(Tensor(other)).data
-    if not np.array_equal(Runner(program)(other), expected, equal_nan=True):
+    if not np.array_equal(to_host(Runner(program)(other)), to_host(expected), equal_nan=True):
         raise ValueError(
             f"model must compute with operations on Tensors only, and the same for every input, to be fused: "
             f"{type(model).__name__} draws random numbers, computes outside Tensors or looks at their values"

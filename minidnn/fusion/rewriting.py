@@ -20,6 +20,7 @@ from kernels.array import Array
 from kernels.batch_norm import batch_norm_forward_inference_activated
 from kernels.conv2d import conv2d_forward_prepared, conv2d_prepare_weight
 from kernels.depthwise_conv2d import depthwise_conv2d_forward_activated
+from kernels.device import device_of, to_device, to_host
 from kernels.prepared import PreparedWeight
 from kernels.window import Window
 from minidnn.autograd import Function
@@ -107,10 +108,11 @@ def _is_layer(program: Program, step: Step) -> bool:
 
 def _folded(program: Program, layer: Step, norm: Step) -> Step:
     """The layer with the batch norm's scale in its weight and its shift in its bias, both computed in
-    float64."""
+    float64 in host memory."""
     assert isinstance(norm.function, BatchNormInference)
-    weight, bias = (program.constants[slot] for slot in layer.inputs[1:])
-    gamma, beta, mean, var = (program.constants[slot] for slot in norm.inputs[1:])
+    place = device_of(program.constants[layer.inputs[1]])
+    weight, bias = (to_host(program.constants[slot]) for slot in layer.inputs[1:])
+    gamma, beta, mean, var = (to_host(program.constants[slot]) for slot in norm.inputs[1:])
     assert weight is not None
     assert mean is not None
     assert var is not None
@@ -118,7 +120,8 @@ def _folded(program: Program, layer: Step, norm: Step) -> Step:
     centred = (0.0 if bias is None else bias.astype(np.float64)) - mean  # (O,)
     shift = centred * scale + (0.0 if beta is None else beta)  # (O,)
     scaled = _scaled(layer.function, weight, scale)
-    constants = (program.constant(array.astype(weight.dtype)) for array in (scaled, shift))
+    arrays = (to_device(array.astype(weight.dtype), place) for array in (scaled, shift))
+    constants = (program.constant(array) for array in arrays)
     return Step(layer.function, (layer.inputs[0], *constants), norm.outputs)
 
 
