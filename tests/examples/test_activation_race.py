@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -11,25 +9,14 @@ from types import ModuleType
 
 import pytest
 
+from tests.examples.script import EXAMPLES, load_example, rows
 from tests.program import ENVIRONMENT
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture(scope="module")
 def example() -> ModuleType:
-    """The script as a module; examples/ is no package."""
-    spec = importlib.util.spec_from_file_location("activation_race", EXAMPLES / "activation_race.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+    """The script as a module."""
+    return load_example("activation_race")
 
 
 def fewest_steps(example: ModuleType, recipe: str, activation: str) -> float:

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.examples.script import EXAMPLES, rows
 from tests.program import ENVIRONMENT
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def losses(network: str) -> list[float]:
