@@ -19,6 +19,7 @@ from kernels.cpu.mapping import floating
 from kernels.cpu.phases import backward_layout, forward_layout, layout_of
 from kernels.cpu.simd import INDEX, VectorBuilder, vector_lanes
 from kernels.depthwise_conv2d import (
+    cpu_channels,
     depthwise_conv2d_backward_bias,
     depthwise_conv2d_backward_input,
     depthwise_conv2d_backward_weight,
@@ -317,3 +318,32 @@ implements(depthwise_conv2d_backward_input, "flat", FLAT, backend="cpu", fits=ba
 implements(depthwise_conv2d_backward_weight, "flat", FLAT, backend="cpu", fits=weight_fits, pays=pays)(
     correlate_flat
 )
+
+# ---- channels side by side
+
+CHANNELS = "a block of channels transposed, one in each lane of a vector"
+for _contract in (depthwise_conv2d_forward, depthwise_conv2d_forward_activated):
+    implements(
+        _contract,
+        "channels",
+        CHANNELS,
+        backend="cpu",
+        fits=cpu_channels.forward_fits,
+        pays=cpu_channels.forward_pays,
+    )(cpu_channels.convolve_channels)
+implements(
+    depthwise_conv2d_backward_input,
+    "channels",
+    CHANNELS,
+    backend="cpu",
+    fits=cpu_channels.backward_fits,
+    pays=cpu_channels.backward_pays,
+)(cpu_channels.convolve_channels_back)
+implements(
+    depthwise_conv2d_backward_weight,
+    "channels",
+    CHANNELS,
+    backend="cpu",
+    fits=cpu_channels.weight_fits,
+    pays=cpu_channels.weight_pays,
+)(cpu_channels.correlate_channels)
