@@ -13,7 +13,7 @@ from typing import Any
 from kernels import activation
 from kernels.array import Array
 from kernels.cpu.compilation import SMALLEST_TASK, compiled, parallel, share_of
-from kernels.cpu.mapping import CHEAP_TASK, apply_kernel, element_map, floating, several_steps_worth_it
+from kernels.cpu.mapping import CHEAP_TASK, apply_kernel, element_map, floating, two_steps_worth_it
 from kernels.cpu.vector_math import exponential, exponential_minus_one, like, normal_distribution
 from kernels.registry import implements
 
@@ -151,11 +151,21 @@ CHEAP = (
     activation.hardsigmoid_backward,
     activation.hardswish_backward,
 )
+# Formulas that NumPy evaluates in one or two passes, on small arrays faster than a call into Numba begins.
+SHORT = (
+    activation.relu_forward,
+    activation.relu_backward,
+    activation.relu6_forward,
+    activation.tanh_forward,
+    activation.sigmoid_backward,
+    activation.tanh_backward,
+)
 IDEA = "the formula on equal shares for all threads"
 
 for _formulas, _arrays in ((FORWARD, 1), (BACKWARD, 2)):
     for _contract, _formula in _formulas.items():
-        implements(_contract, "shares", IDEA, backend="cpu", fits=floating, pays=several_steps_worth_it)(
+        _pays = two_steps_worth_it if _contract in SHORT else None
+        implements(_contract, "shares", IDEA, backend="cpu", fits=floating, pays=_pays)(
             element_map(_formula, _arrays, CHEAP_TASK if _contract in CHEAP else SMALLEST_TASK)
         )
 
@@ -174,13 +184,13 @@ def _leaky_relu_gradient(task: int, tasks: int, dx: Any, dy: Any, x: Any, negati
         dx[i] = dy[i] if x[i] > like(x[i], 0) else negative_slope * dy[i]
 
 
-@implements(activation.leaky_relu_forward, "shares", IDEA, fits=floating, pays=several_steps_worth_it)
+@implements(activation.leaky_relu_forward, "shares", IDEA, fits=floating, pays=two_steps_worth_it)
 def leaky_relu_forward_shares(x: Array, negative_slope: float) -> Array:
     """x where x > 0, else negative_slope x."""
     return apply_kernel(_leaky_relu, CHEAP_TASK, x, negative_slope)
 
 
-@implements(activation.leaky_relu_backward, "shares", IDEA, fits=floating, pays=several_steps_worth_it)
+@implements(activation.leaky_relu_backward, "shares", IDEA, fits=floating, pays=two_steps_worth_it)
 def leaky_relu_backward_shares(grad_output: Array, x: Array, negative_slope: float) -> Array:
     """dy where x > 0, else negative_slope dy."""
     return apply_kernel(_leaky_relu_gradient, CHEAP_TASK, grad_output, x, negative_slope)
@@ -190,13 +200,13 @@ _gelu_forwards = {"none": element_map(_gelu, 1), "tanh": element_map(_gelu_tanh,
 _gelu_backwards = {"none": element_map(_gelu_gradient, 2), "tanh": element_map(_gelu_tanh_gradient, 2)}
 
 
-@implements(activation.gelu_forward, "shares", IDEA, fits=floating, pays=several_steps_worth_it)
+@implements(activation.gelu_forward, "shares", IDEA, fits=floating)
 def gelu_forward_shares(x: Array, approximate: str) -> Array:
     """One kernel per form."""
     return _gelu_forwards[approximate](x)
 
 
-@implements(activation.gelu_backward, "shares", IDEA, fits=floating, pays=several_steps_worth_it)
+@implements(activation.gelu_backward, "shares", IDEA, fits=floating)
 def gelu_backward_shares(grad_output: Array, x: Array, approximate: str) -> Array:
     """One kernel per form."""
     return _gelu_backwards[approximate](grad_output, x)

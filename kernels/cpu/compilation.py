@@ -143,7 +143,9 @@ def parallel(function: Any = None, *, summing: bool = False) -> Any:
 
 def tasks_for(steps: int, smallest: int = SMALLEST_TASK) -> int:
     """Return into how many tasks to split `steps` elementary steps: one per thread, none tiny."""
-    return max(1, min(get_num_threads(), steps // smallest))
+    if steps < 2 * smallest:
+        return 1
+    return min(get_num_threads(), steps // smallest)
 
 
 def contiguous(array: Array) -> Array:

@@ -24,8 +24,8 @@ Shape3 = tuple[int, int, int]
 WORTH_IT = 1 << 15
 # Below this many it adds and copies faster, for that is one pass over memory in the caches.
 ONE_STEP_WORTH_IT = 1 << 17
-# Below this many it does so with formulas of several steps, each of which is a pass over memory.
-SEVERAL_STEPS_WORTH_IT = 1 << 11
+# Below this many it does so with formulas of two steps, each of which is a pass over memory.
+TWO_STEPS_WORTH_IT = 1 << 11
 # A task of this many additions or choices takes longer than a second thread needs to wake up.
 CHEAP_TASK = 24 * 1024
 
@@ -40,9 +40,9 @@ def worth_it(x: Array, *others: Any) -> bool:
     return x.size >= ONE_STEP_WORTH_IT
 
 
-def several_steps_worth_it(x: Array, *others: Any) -> bool:
-    """Whether the array is large enough for a formula of several steps; for `pays`."""
-    return x.size >= SEVERAL_STEPS_WORTH_IT
+def two_steps_worth_it(x: Array, *others: Any) -> bool:
+    """Whether the array is large enough for a formula of two steps; for `pays`."""
+    return x.size >= TWO_STEPS_WORTH_IT
 
 
 def any_worth_it(a: Array, b: Array) -> bool:
