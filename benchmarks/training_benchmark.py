@@ -28,6 +28,7 @@ LOSS_BOUND = 1e-5
 # Of the norm of a gradient's error, relative to the gradient's (or to a thousandth of the typical one, for
 # those that are zero but for rounding). Batch norm divides by small variances, layer after layer: in float32
 # PyTorch's own gradients of ResNet-18 and MobileNet v2 are 1e-2 from float64's. A wrong formula shows.
+# PyTorch's channels_last, with MobileNet v2 further off than the bound, then takes no part in the race.
 BOUND = 5e-2
 SMALL = 1e-3
 
@@ -47,6 +48,7 @@ def measure(network: str, batch: int, effort: Effort, with_channels_last: bool =
     steps = _steps(pair, images, with_channels_last)
     starts = {name: step.state() for name, step in steps.items()}
     before = _errors(steps, truth, "before")
+    steps = {name: step for name, step in steps.items() if before[name] <= BOUND}
     for name, step in steps.items():
         step.restore(starts[name])
         step.network.train(True)
@@ -78,12 +80,15 @@ def _steps(pair: Twins, images: Array, with_channels_last: bool) -> dict[str, St
 
 
 def _errors(steps: Mapping[str, Step], truth: Truth, when: str) -> dict[str, float]:
+    """Everyone's error; ours and eager's must be within the bound."""
     found = {}
     for name, step in steps.items():
         step.network.set_training(True)
         loss, gradients = step.gradients()
         checks.check_values(f"{name}'s loss", when, abs(loss - truth[0]) / abs(truth[0]), LOSS_BOUND)
-        found[name] = checks.check_values(name, when, gradient_error(gradients, truth[1]), BOUND)
+        found[name] = gradient_error(gradients, truth[1])
+        if name in (OURS, EAGER):
+            checks.check_values(name, when, found[name], BOUND)
     return found
 
 

@@ -59,6 +59,31 @@ def test_a_step_that_computes_another_gradient_is_refused(monkeypatch) -> None:
 
 @needs_torch
 @pytest.mark.reference
+@pytest.mark.parametrize("off", ["pytorch", "pytorch channels_last"])
+def test_of_the_peers_only_eager_must_be_right(off, monkeypatch) -> None:
+    class Inexact(training_benchmark.TheirStep):
+        """PyTorch in one of its layouts, with gradients far from float64's."""
+
+        def __init__(self, network, images, layout=None) -> None:
+            super().__init__(network, images, layout)
+            single = images.dtype == np.float32
+            named = "pytorch" if layout is None else "pytorch channels_last"
+            self.factor = 1.2 if single and named == off else 1.0
+
+        def gradients(self):
+            loss, gradients = super().gradients()
+            return loss, {name: self.factor * gradient for name, gradient in gradients.items()}
+
+    monkeypatch.setattr(training_benchmark, "TheirStep", Inexact)
+    if off == "pytorch":
+        with pytest.raises(RefusedError, match="pytorch is wrong before timing"):
+            training_benchmark.measure("lenet5", 2, ONCE)
+    else:
+        assert set(training_benchmark.measure("lenet5", 2, ONCE)["contenders"]) == {"minidnn", "pytorch"}
+
+
+@needs_torch
+@pytest.mark.reference
 @pytest.mark.slow
 def test_a_network_against_everyone() -> None:
     from benchmarks import network_benchmark
