@@ -182,6 +182,41 @@ def augmentation(
 
 
 @app.command()
+def gpu(
+    operation: Annotated[str | None, typer.Option(help="Only this folder of kernels/, or contract.")] = None,
+    network: Network = None,
+    batch: Batch = None,
+    quick: Quick = False,
+    threads: Threads = None,
+    results: Results = None,
+    fresh: Fresh = False,
+) -> None:
+    """Race the CUDA kernels against PyTorch and cuDNN on a GPU, and say which aims are reached."""
+    from benchmarks import gpu_benchmark, gpu_machine, gpu_targets, session
+    from benchmarks.report import aims
+    from benchmarks.results import FOLDER, Store
+    from kernels.device import GPU
+
+    chosen = gpu_benchmark.select(operation, network, batch or gpu_benchmark.BATCH)
+    card = gpu_machine.require()
+    run = session.start(threads, quick, results or FOLDER / gpu_machine.slug(card["name"]), fresh)
+    store = Store.open(run.folder / "gpu.json", gpu_machine.header(card, run.threads, quick), fresh)
+    clock, peak = gpu_machine.prepare(store.header, card)
+    jobs = [
+        session.Job(
+            case.key,
+            f"{case.operation} {case.label}",
+            partial(gpu_benchmark.measure, case, GPU, clock, peak, run.effort),
+        )
+        for case in chosen
+    ]
+    status = run.run(store, jobs)
+    for line in aims(run.folder, gpu_targets.TARGETS):
+        typer.echo(line)
+    raise typer.Exit(status)
+
+
+@app.command()
 def report(threads: Threads = None, results: Results = None) -> None:
     """Write the page, the pictures and the summary from stored results, and say which aims are reached."""
     from benchmarks import machine

@@ -21,7 +21,7 @@ from benchmarks.kernel_benchmark import OURS
 from benchmarks.network_benchmark import FUSED, ONNX
 from benchmarks.peers import CHANNELS_LAST, EAGER
 from benchmarks.results import Row, Store
-from benchmarks.targets import Outcome, outcomes, said
+from benchmarks.targets import Outcome, Target, outcomes, said
 
 PAGE, SUMMARY = "report.html", "summary.md"
 WORDS = {None: "not measured", True: "reached", False: "missed"}
@@ -46,9 +46,9 @@ def write(folder: Path) -> list[Path]:
     return [page, summary, *drawn]
 
 
-def aims(folder: Path) -> Iterable[str]:
+def aims(folder: Path, targets: Sequence[Target] | None = None) -> Iterable[str]:
     """For the terminal: every aim, whether it was reached, with the number, and for misses the worst rows."""
-    for outcome in outcomes(Results.read(folder)):
+    for outcome in outcomes(Results.read(folder), targets):
         yield f"{WORDS[outcome.reached]:<13} {_measured(outcome):>12}  {_what(outcome)}: {_aim(outcome)}"
         if outcome.reached is False:
             yield from (f"{'':<29}{line}" for line in _behind(outcome))

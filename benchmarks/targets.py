@@ -86,9 +86,9 @@ def evaluate(target: Target, results: Results) -> Outcome:
     return Outcome(target, value, len(figures), tuple(behind[:WORST]))
 
 
-def outcomes(results: Results) -> list[Outcome]:
-    """All aims in the table's order."""
-    return [evaluate(target, results) for target in TARGETS]
+def outcomes(results: Results, targets: Sequence[Target] | None = None) -> list[Outcome]:
+    """All aims in the table's order; by default those of the processor."""
+    return [evaluate(target, results) for target in targets or TARGETS]
 
 
 def _arguments(row: Row) -> Sequence[Any]:

@@ -25,6 +25,7 @@ def test_every_command_explains_itself() -> None:
         "training",
         "engine",
         "augmentation",
+        "gpu",
         "ladder",
         "report",
         "race",
