@@ -9,8 +9,18 @@ import pytest
 
 from benchmarks import augmentation_benchmark
 from benchmarks.measuring import QUICK
+from benchmarks.results import FOLDER, Store
 
 pytest.importorskip("PIL")
+
+
+@pytest.mark.parametrize(
+    "file", sorted(FOLDER.glob("*/augmentation.json")), ids=lambda file: file.parent.name
+)
+def test_in_the_committed_results_augmentation_is_no_bottleneck(file) -> None:
+    (row,) = Store.read(file).rows.values()
+    assert row["loader, images/s"] > 5 * row["step on a batch in memory, images/s"]
+    assert row["fed / in memory"] > 0.85
 
 
 def test_the_row_has_everybodys_speed(monkeypatch) -> None:
