@@ -1,6 +1,7 @@
 """What a model consists of: a table of its layers with output shapes, parameters, mult-adds and memory.
 
-The numbers come from one forward pass of one image in evaluation mode, seen through forward hooks.
+The numbers come from one forward pass of one image in evaluation mode, seen through forward hooks. A detector
+that can be given its regions gets one, the whole image.
 
 - Mult-adds: multiplications (each with its addition) of convolutions and fully connected layers, as the
   papers count; normalisations, activations, pooling, biases and additions of shortcuts are left out.
@@ -11,6 +12,7 @@ The numbers come from one forward pass of one image in evaluation mode, seen thr
 
 from __future__ import annotations
 
+import inspect
 import math
 import weakref
 from collections.abc import Callable, Iterator
@@ -176,17 +178,26 @@ def summarize(model: Module, input_shape: tuple[int, int, int]) -> Row:
             rows[path.rpartition(".")[0]].children.append(row)
         handles.append(module.register_forward_pre_hook(_input_hook(recorder, path)))
         handles.append(module.register_forward_hook(_output_hook(recorder, path)))
-    dtype = next((parameter.dtype for parameter in model.parameters()), np.dtype(np.float32))
     try:
         model.eval()
         with no_grad():
-            model(Tensor(np.zeros((1, *input_shape), dtype)))
+            model(*_example(model, input_shape))
     finally:
         for handle in handles:
             handle.remove()
         for module, mode in modes:
             module.training = mode
     return rows[""]
+
+
+def _example(model: Module, input_shape: tuple[int, int, int]) -> tuple[Any, ...]:
+    """What the model is called with: an image, and a region if it takes regions."""
+    dtype = next((parameter.dtype for parameter in model.parameters()), np.dtype(np.float32))
+    image = Tensor(np.zeros((1, *input_shape), dtype))
+    if "proposals" not in inspect.signature(model.forward).parameters:
+        return (image,)
+    _, height, width = input_shape
+    return image, [np.array([[0, 0, width, height]], dtype)]
 
 
 def _input_hook(recorder: _Recorder, path: str) -> Callable[[Module, tuple[Any, ...]], None]:

@@ -62,9 +62,11 @@ def load_model(name: str, path: str | os.PathLike[str], **arguments: Any) -> Loa
         arguments = {key: value for key, value in trained.items() if key in accepted} | arguments
     network = create(name, **arguments)
     weights = _in_our_names(name, _find_state_dict(state, path), set(network.state_dict()), arguments, path)
-    classes = _count_classes(network, weights, bound_arguments(name, **arguments).get("num_classes"))
-    if classes is not None and "num_classes" not in arguments:
-        network = create(name, **arguments, num_classes=classes)
+    classes = bound_arguments(name, **arguments).get("num_classes")
+    if classes is not None and "num_classes" not in arguments and _differing(network, weights):
+        wider = create(name, **arguments, num_classes=classes + 1)
+        classes = _count_classes(classes, network, wider, weights)
+        network = network if classes is None else create(name, **arguments, num_classes=classes)
     _fill(network, weights, name, path)
     return Loaded(network.eval(), trained_here)
 
@@ -117,26 +119,35 @@ def _in_our_names(
     return best
 
 
-def _count_classes(network: Module, weights: Mapping[str, Tensor | Array], classes: int | None) -> int | None:
-    """The number of classes of `weights` if it is another one than the network's and the only difference.
-
-    The first axis of what differs has one place for each class, or several (a box's four codes).
-    """
-    if classes is None:
-        return None
-    shapes = {
-        key: (value.shape, weights[key].shape)
+def _differing(network: Module, weights: Mapping[str, Tensor | Array]) -> dict[str, tuple[int, ...]]:
+    """The shapes in `weights` of what has another shape in the network, by name."""
+    return {
+        key: tuple(weights[key].shape)
         for key, value in network.state_dict().items()
-        if key in weights
+        if key in weights and weights[key].shape != value.shape
     }
-    differing = [(ours, theirs) for ours, theirs in shapes.values() if ours != theirs]
-    if not all(ours and theirs and ours[1:] == theirs[1:] for ours, theirs in differing):
+
+
+def _count_classes(
+    classes: int, network: Module, wider: Module, weights: Mapping[str, Tensor | Array]
+) -> int | None:
+    """The number of classes of `weights`, if it is the only difference from the network of `classes`.
+
+    The first axis of what differs grows with each class by a number of places (four for a box's codes, one in
+    each cell of YOLO's grid), which a network of one class more, `wider`, shows.
+    """
+    ours, grown = network.state_dict(), wider.state_dict()
+    counts: set[Fraction | None] = set()
+    for key, shape in _differing(network, weights).items():
+        own = ours[key].shape
+        if not own or not shape or own[1:] != shape[1:]:
+            return None
+        growth = grown[key].shape[0] - own[0]
+        counts.add(classes + Fraction(shape[0] - own[0], growth) if growth else None)
+    count = counts.pop() if len(counts) == 1 else None
+    if count is None or count.denominator != 1 or not 0 < count <= MOST_CLASSES:
         return None
-    counts = {Fraction(theirs[0] * classes, ours[0]) for ours, theirs in differing}
-    if len(counts) != 1 or any(ours[0] % classes for ours, _ in differing):
-        return None
-    count = counts.pop()
-    return int(count) if count.denominator == 1 and 0 < count <= MOST_CLASSES else None
+    return int(count)
 
 
 def _fill(

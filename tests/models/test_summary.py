@@ -11,6 +11,7 @@ from minidnn.functional import relu
 from minidnn.tensor import Tensor as AnyTensor
 from models.lenet import TableConv2d
 from models.summary import RULES, Row, short, summarize
+from tests.models.detection.region_scenes import tiny_rcnn
 
 FLOAT32 = 4
 
@@ -124,3 +125,13 @@ def test_lenet_by_hand() -> None:
 )
 def test_short(count: int, printed: str) -> None:
     assert short(count) == printed
+
+
+def test_a_detector_that_takes_regions_gets_the_whole_image() -> None:
+    """A square of 20 x 20 pixels; 6 filters of 5 x 5 x 3 at 6 x 6 places."""
+    root = summarize(tiny_rcnn(), (3, 60, 80))
+    rows = {row.path: row for row in root.walk()}
+    assert rows["features.conv"].output_shape == (1, 6, 6, 6)
+    assert rows["features.conv"].mult_adds == 6 * 6 * 6 * 75
+    assert rows["features.fc"].mult_adds == 216 * 24
+    assert root.total("parameters") == 6 * 75 + 6 + 216 * 24 + 24

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import minidnn
-from minidnn import Tensor
+from minidnn import Tensor, nn
 from models import registry
 from models.weights import load_model
 from tests.reference.catalogue import references, torchvision_models
@@ -96,3 +96,41 @@ def test_a_number_of_classes_that_no_file_has_is_not_built(tmp_path: Path) -> No
     minidnn.save(state, tmp_path / "many.safetensors")
     with pytest.raises(ValueError, match=r"does not fit lenet5: state_dict\['output.weight'\] has shape"):
         load_model("lenet5", tmp_path / "many.safetensors")
+
+
+class Cells(nn.Module):
+    """As YOLO's last layer: four cells of two boxes' five numbers and the classes' scores."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.first = nn.Linear(2, 3)
+        self.last = nn.Linear(3, 4 * (5 * 2 + num_classes))
+
+
+def cells(num_classes: int = 20) -> Cells:
+    """For any images."""
+    return Cells(num_classes)
+
+
+@pytest.fixture
+def _cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry._entries, "cells", registry.Entry("cells", cells, (3, 8, 8), "detection"))
+
+
+@pytest.mark.usefixtures("_cells")
+@pytest.mark.parametrize("classes", [1, 3, 20, 34])
+def test_the_classes_of_a_grid_are_counted_by_what_one_more_adds(tmp_path: Path, classes: int) -> None:
+    minidnn.save(cells(classes), tmp_path / "cells.safetensors")
+    network = load_model("cells", tmp_path / "cells.safetensors").network
+    assert network.last.weight.shape == (4 * (10 + classes), 3)
+
+
+@pytest.mark.usefixtures("_cells")
+@pytest.mark.parametrize("outputs", [45, 40, 4])
+def test_outputs_that_no_number_of_classes_gives(tmp_path: Path, outputs: int) -> None:
+    state = dict(cells().state_dict())
+    state["last.weight"] = Tensor(np.zeros((outputs, 3), np.float32))
+    state["last.bias"] = Tensor(np.zeros(outputs, np.float32))
+    minidnn.save(state, tmp_path / "cells.safetensors")
+    with pytest.raises(ValueError, match=r"does not fit cells: state_dict\['last.weight'\] has shape"):
+        load_model("cells", tmp_path / "cells.safetensors")
