@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from minidnn import no_grad
 from minidnn.data.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 from minidnn.detection import box_iou, voc_mean_average_precision
 from minidnn.detection.warping import warp_regions
+from models import command_line, registry
 from models.rcnn import RegionSettings
 from tests.models.detection.region_scenes import (
     CLASSES,
@@ -195,6 +198,34 @@ def test_the_state_is_all_that_was_learnt(tmp_path: Path) -> None:
         "svm_bias",
         "box_weight",
     }
+
+
+def test_minidnn_detect_finds_objects_with_its_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file tells how many classes there are; the regions are searched for."""
+    image_module = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    pytest.importorskip("skimage", reason="scikit-image is not installed")
+
+    def tiny(num_classes: int = 21) -> Any:
+        return tiny_rcnn(num_classes)
+
+    monkeypatch.setitem(registry._entries, "tiny", registry.Entry("tiny", tiny, (3, 60, 80), "detection"))
+    monkeypatch.chdir(tmp_path)
+    minidnn.save(tiny_rcnn().fit(SCENES, REGIONS), "tiny.safetensors")
+    image, target = scene(200)
+    pixels = np.round(255 * image).astype(np.uint8).transpose(1, 2, 0)
+    image_module.fromarray(pixels).save("scene.png")
+    monkeypatch.setattr(
+        sys, "argv", ["minidnn", "detect", "tiny", "scene.png", "--weights", "tiny.safetensors"]
+    )
+    with contextlib.suppress(SystemExit):
+        command_line.main()
+    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    found = {name: np.array([box.split()], np.float32) for _, name, _, box in reversed(lines)}
+    for label, box in zip(target["labels"], target["boxes"], strict=True):
+        assert box_iou(box[None], found[f"class {label}"]).item() > 0.5
+    assert (tmp_path / "detections" / "scene.png").is_file()
 
 
 def test_difficult_objects_are_neither_objects_nor_background() -> None:
