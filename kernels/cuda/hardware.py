@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import functools
 import importlib
-import sys
 from typing import Any
 
 from kernels.array import Array
-from kernels.device import GPU, declare_array_type
+from kernels.device import DEVICE_TYPES, GPU, declare_array_type
 
 _PROBE = 'extern "C" __global__ void nothing() {}'
 
@@ -49,10 +48,9 @@ def require() -> None:
 
 
 def synchronize() -> None:
-    """Wait for all work on the GPU; nothing happens where CuPy was never imported."""
-    if "cupy" in sys.modules:
-        require()
-        sys.modules["cupy"].cuda.Device().synchronize()
+    """Wait for all work on the GPU; nothing happens where nobody has asked for it."""
+    if GPU in DEVICE_TYPES.values():
+        importlib.import_module("cupy").cuda.Device().synchronize()
 
 
 class Upload:

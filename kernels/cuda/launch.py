@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import functools
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from kernels.array import FLOATING
+from kernels.device import CPU, device_of
 
 HERE = Path(__file__).parent
 # Threads of a block where nothing speaks for another number, and the most blocks of a launch that loops.
@@ -60,12 +60,10 @@ def array_module(array: Any) -> Any:
     Raises:
         TypeError: an array in host memory, or no array.
     """
-    package = type(array).__module__
-    if package.startswith("kernels.cuda.emulator"):
-        return sys.modules["kernels.cuda.emulator"]
-    if package.partition(".")[0] == "cupy":
-        return sys.modules["cupy"]
-    raise TypeError(f"an array in device memory is needed, got {type(array).__name__}")
+    place = device_of(array)
+    if place == CPU:
+        raise TypeError(f"an array in device memory is needed, got {type(array).__name__}")
+    return place.module
 
 
 def empty_beside(array: Any, shape: Sequence[int], dtype: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kernels import device
+from kernels import device, registry
 from kernels.creation import constant
 from kernels.cuda import emulator
 from kernels.device import CPU, EMULATOR
@@ -85,3 +85,8 @@ def test_the_emulators_memory_is_not_for_other_libraries(rows: np.ndarray) -> No
     with pytest.raises(BufferError):
         np.from_dlpack(there)
     assert emulator.from_dlpack(there) is there
+
+
+def test_every_operation_has_a_version_for_devices() -> None:
+    missing = [name for name in registry.operations() if not registry.versions(name, "gpu")]
+    assert missing == []

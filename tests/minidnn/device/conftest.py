@@ -1,26 +1,17 @@
-"""The tests here run on the emulator, which needs a C++ compiler, and with `-m gpu` on a GPU."""
+"""The tests here run on the emulator, and unchanged on a GPU where they are asked to: `pytest -m gpu`.
+
+Where what a device needs is missing they are skipped, and say what it is.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import minidnn
 from kernels.cuda import emulator
-
-DEVICES = ["emulator", pytest.param("gpu", marks=pytest.mark.gpu)]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    try:
-        minidnn.device("emulator")
-    except ValueError as missing:
-        for item in items:
-            if Path(__file__).parent in item.path.parents:
-                item.add_marker(pytest.mark.skip(reason=str(missing)))
 
 
 @pytest.fixture(autouse=True)
@@ -30,9 +21,12 @@ def compiled_once() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(params=DEVICES)
+@pytest.fixture(params=["emulator", pytest.param("gpu", marks=pytest.mark.gpu)])
 def place(request: pytest.FixtureRequest) -> minidnn.Device:
-    return minidnn.device(request.param)
+    try:
+        return minidnn.device(request.param)
+    except ValueError as missing:
+        pytest.skip(str(missing))
 
 
 @pytest.fixture
