@@ -20,6 +20,7 @@ from kernels.cpu.phases import backward_layout, forward_layout, layout_of
 from kernels.cpu.simd import INDEX, VectorBuilder, vector_lanes
 from kernels.depthwise_conv2d import (
     cpu_channels,
+    cpu_channels_backward,
     depthwise_conv2d_backward_bias,
     depthwise_conv2d_backward_input,
     depthwise_conv2d_backward_weight,
@@ -336,14 +337,14 @@ implements(
     "channels",
     CHANNELS,
     backend="cpu",
-    fits=cpu_channels.backward_fits,
-    pays=cpu_channels.backward_pays,
-)(cpu_channels.convolve_channels_back)
+    fits=cpu_channels_backward.backward_fits,
+    pays=cpu_channels_backward.backward_pays,
+)(cpu_channels_backward.convolve_channels_back)
 implements(
     depthwise_conv2d_backward_weight,
     "channels",
     CHANNELS,
     backend="cpu",
-    fits=cpu_channels.weight_fits,
-    pays=cpu_channels.weight_pays,
-)(cpu_channels.correlate_channels)
+    fits=cpu_channels_backward.weight_fits,
+    pays=cpu_channels_backward.weight_pays,
+)(cpu_channels_backward.correlate_channels)

@@ -7,7 +7,6 @@ every row. The sums are transposed back on their way out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -26,14 +25,10 @@ from kernels.window import Window
 
 # Positions whose sums are kept in registers together.
 COLUMNS = 8
-# Taps whose sums are kept in registers together, for the weight's gradient.
-TAPS = 9
+# Taps side by side that share what they load.
+WIDE = 5
 # The rows of x for a band of y's rows lie in the first-level cache.
 BAND_BYTES = 24 * 1024
-
-
-# Planes of more positions go through the first-level cache as fast where they lie: for the weight's gradient.
-LARGEST_PLANE = 512
 
 
 class Geometry(NamedTuple):
@@ -76,34 +71,13 @@ def forward_fits(x: Array, weight: Array, bias: Array | None, window: Window, *o
     return x.dtype in FLOATING and weight.shape[0] == x.shape[1]
 
 
-def backward_fits(grad_output: Array, weight: Array, input_shape: Sequence[int], window: Window) -> bool:
-    """Whether `convolve_channels_back` takes these arguments."""
-    return grad_output.dtype in FLOATING and weight.shape[0] == input_shape[1]
-
-
-def weight_fits(grad_output: Array, x: Array, window: Window) -> bool:
-    """Whether `correlate_channels` takes these arguments."""
-    return x.dtype in FLOATING and grad_output.shape[1] == x.shape[1]
-
-
 def forward_pays(x: Array, weight: Array, bias: Array | None, window: Window, *others: Any) -> bool:
-    """At stride 1 the planes need no sorting, and transposing them is not worth it."""
-    return window.stride != (1, 1)
-
-
-def backward_pays(grad_output: Array, weight: Array, input_shape: Sequence[int], window: Window) -> bool:
-    """As in the forward direction."""
-    return window.stride != (1, 1)
-
-
-def weight_pays(grad_output: Array, x: Array, window: Window) -> bool:
-    """Where rows are short for a vector, or many taps use what was transposed."""
-    taps = window.kernel[0] * window.kernel[1]
-    return window.stride != (1, 1) or taps > TAPS or x.shape[2] * x.shape[3] <= LARGEST_PLANE
+    """At stride 1 the planes need no sorting, and transposing them is worth it only for many taps."""
+    return window.stride != (1, 1) or (window.kernel[1] == WIDE and window.dilation[1] == 1)
 
 
 @lru_cache(maxsize=4096)
-def _geometry(
+def geometry_in(
     shape: Shape4, window: Window, size: tuple[int, int], before: tuple[int, int], held: int
 ) -> tuple[Array, int]:
     """As `geometry_of`, for x of a shape; `held`: how many positions of x a band may need."""
@@ -125,10 +99,10 @@ def geometry_of(
 ) -> tuple[Array, int]:
     """Return the geometry of a convolution of x as kernels take it, and how many bands there are."""
     position = lanes_of(x.dtype) * x.itemsize
-    return _geometry(x.shape, window, size, before, BAND_BYTES // position)
+    return geometry_in(x.shape, window, size, before, BAND_BYTES // position)
 
 
-# ---- forward, and the gradient of x where the stride is 1
+# ---- the convolution
 
 
 def convolve_channels(
@@ -138,51 +112,55 @@ def convolve_channels(
     starts = np.zeros(weight.shape[0], x.dtype) if bias is None else contiguous(bias)
     size = window.output_size((x.shape[2], x.shape[3]))
     before = window.padding[0][0], window.padding[1][0]
-    return _run(x, contiguous(weight), starts, window, size, before, CODES.get(activation, 0))
+    return run_convolution(x, weight, starts, window, size, before, CODES.get(activation, 0))
 
 
-def convolve_channels_back(
-    grad_output: Array, weight: Array, input_shape: Sequence[int], window: Window
-) -> Array:
-    """At stride 1 a convolution of dy with the filters turned round; else every dy is added to its patch."""
-    if window.stride != (1, 1):
-        return _scatter(grad_output, weight, input_shape, window)
-    size = (input_shape[2], input_shape[3])
-    reach = ((k - 1) * d for k, d in zip(window.kernel, window.dilation, strict=True))
-    before = tuple(r - padding[0] for r, padding in zip(reach, window.padding, strict=True))
-    starts = np.zeros(weight.shape[0], weight.dtype)
-    turned = contiguous(weight[:, :, ::-1, ::-1])
-    return _run(grad_output, turned, starts, window, size, (before[0], before[1]), 0)
-
-
-def _run(
+def run_convolution(
     x: Array,
     weight: Array,
     starts: Array,
     window: Window,
     size: tuple[int, int],
     before: tuple[int, int],
-    ending: int,
+    ending: int = 0,
+    turned: bool = False,
 ) -> Array:
+    """Return the convolution (N, C, *size) of x with `before` rows and columns of padding in front of it.
+
+    starts: what the sums of a channel begin with. ending: code of the activation. turned: whether the filters
+    are turned round.
+    """
     y = empty((x.shape[0], x.shape[1], *size), x.dtype)
     geometry, bands = geometry_of(x, window, size, before)
-    tasks = tasks_for(y.size)
-    _convolve(tasks, geometry, bands, contiguous(x).ravel(), weight.ravel(), starts, y.ravel(), ending)
+    arrays = contiguous(x).ravel(), contiguous(weight).ravel(), starts, y.ravel()
+    _convolve(tasks_for(y.size), geometry, bands, *arrays, ending, turned)
     return y
 
 
 @parallel
 def _convolve(
-    task: int, tasks: int, numbers: Any, bands: int, x: Any, weight: Any, starts: Any, y: Any, ending: int
+    task: int,
+    tasks: int,
+    numbers: Any,
+    bands: int,
+    x: Any,
+    weight: Any,
+    starts: Any,
+    y: Any,
+    ending: int,
+    turned: bool,
 ) -> None:
-    """y = f(start + sum over the taps of weight * x), block by block of channels; f of the code `ending`."""
+    """y = f(start + sum over the taps of weight * x), block by block of channels; f of the code `ending`.
+
+    turned: the filters are turned round.
+    """
     g, lanes = as_record(numbers, Geometry), vector_lanes(x)
     source = np.zeros(g.rows * g.pitch * lanes, x.dtype)
     target = np.empty(g.band * g.out_width * lanes, x.dtype)
     weights = np.zeros((g.kernel_height * g.kernel_width + 1) * lanes, x.dtype)
     jobs = (g.channels + lanes - 1) // lanes * g.batch * bands
     first, last = jobs * task // tasks, jobs * (task + 1) // tasks
-    _convolve_jobs(first, last, numbers, bands, x, weight, starts, y, ending, source, target, weights)
+    _convolve_jobs(first, last, numbers, bands, x, weight, starts, y, ending, turned, source, target, weights)
 
 
 @compiled(borrowing=True)
@@ -196,6 +174,7 @@ def _convolve_jobs(
     starts: Any,
     y: Any,
     ending: int,
+    turned: bool,
     source: Any,
     target: Any,
     weights: Any,
@@ -207,7 +186,7 @@ def _convolve_jobs(
         block, n, band = job // (g.batch * bands), job // bands % g.batch, job % bands
         channel = block * lanes
         if block != held:
-            load_weights(g, channel, weight, weights)
+            load_weights(g, channel, weight, turned, weights)
             for lane in range(min(lanes, g.channels - channel)):
                 weights[weights.size - lanes + lane] = starts[channel + lane]
             held = block
@@ -224,12 +203,13 @@ def _convolve_jobs(
 
 
 @compiled(inline="always")
-def load_weights(g: Geometry, channel: int, weight: Any, weights: Any) -> None:
-    """weights[tap * lanes + lane] = the tap's weight of a channel of the block."""
+def load_weights(g: Geometry, channel: int, weight: Any, turned: bool, weights: Any) -> None:
+    """weights[tap * lanes + lane] = the tap's weight of a channel of the block; turned: last tap first."""
     lanes, taps = vector_lanes(weights), g.kernel_height * g.kernel_width
     for lane in range(min(lanes, g.channels - channel)):
         for tap in range(taps):
-            weights[tap * lanes + lane] = weight[(channel + lane) * taps + tap]
+            source = taps - 1 - tap if turned else tap
+            weights[tap * lanes + lane] = weight[(channel + lane) * taps + source]
 
 
 @compiled(inline="always")
@@ -258,6 +238,17 @@ def load_rows(g: Geometry, n: int, channel: int, row: int, rows: int, x: Any, so
 
 
 @compiled(inline="always")
+def load_positions(x: Any, at: int, area: int, channels: int, positions: int, target: Any) -> None:
+    """Rows of x, one for each channel, `area` elements apart, to the vectors of `positions` positions."""
+    lanes = vector_lanes(x)
+    for position in range(0, positions, lanes):
+        transpose_block(
+            *(target, position * lanes, lanes, x, at + position, area),
+            *(channels, min(lanes, positions - position), lanes),
+        )
+
+
+@compiled(inline="always")
 def store_positions(source: Any, positions: int, channels: int, y: Any, at: int, area: int) -> None:
     """The vectors of `positions` positions to rows of y, one for each channel, `area` elements apart."""
     lanes = vector_lanes(y)
@@ -273,36 +264,39 @@ def _convolve_row(g: Geometry, i: int, source: Any, weights: Any, target: Any) -
     row, to = i * g.stride_down * g.pitch * lanes, i * g.out_width * lanes
     down, across = g.dilation_down * g.pitch * lanes, g.dilation_across * lanes
     step = g.stride_across * lanes
-    if g.out_width >= COLUMNS:
-        for begin in range(0, g.out_width, COLUMNS):
-            j = min(begin, g.out_width - COLUMNS)
-            _sum_8(
-                *(target, to + j * lanes, source, row + j * step, step, down, across),
-                *(weights, g.kernel_height, g.kernel_width),
-            )
-    elif g.out_width >= COLUMNS // 2:
-        for begin in range(0, g.out_width, COLUMNS // 2):
-            j = min(begin, g.out_width - COLUMNS // 2)
-            _sum_4(
-                *(target, to + j * lanes, source, row + j * step, step, down, across),
-                *(weights, g.kernel_height, g.kernel_width),
-            )
-    else:
-        for j in range(g.out_width):
-            _sum_1(
-                *(target, to + j * lanes, source, row + j * step, step, down, across),
-                *(weights, g.kernel_height, g.kernel_width),
-            )
+    wide = g.kernel_width == WIDE and g.dilation_across == 1
+    columns = COLUMNS if g.out_width >= COLUMNS else COLUMNS // 2 if g.out_width >= COLUMNS // 2 else 1
+    for begin in range(0, g.out_width, columns):
+        j = min(begin, g.out_width - columns)
+        places = to + j * lanes, row + j * step
+        if columns == 1:
+            _sum_1(target, source, *places, step, down, across, weights, g.kernel_height, g.kernel_width)
+        elif columns == COLUMNS:
+            if wide and g.stride_across == 1:
+                _sum_8_wide(target, source, *places, step, down, across, weights, g.kernel_height, WIDE)
+            elif wide and g.stride_across == 2:
+                _sum_8_wide_2(target, source, *places, step, down, across, weights, g.kernel_height, WIDE)
+            else:
+                _sum_8(target, source, *places, step, down, across, weights, g.kernel_height, g.kernel_width)
+        elif wide and g.stride_across == 1:
+            _sum_4_wide(target, source, *places, step, down, across, weights, g.kernel_height, WIDE)
+        elif wide and g.stride_across == 2:
+            _sum_4_wide_2(target, source, *places, step, down, across, weights, g.kernel_height, WIDE)
+        else:
+            _sum_4(target, source, *places, step, down, across, weights, g.kernel_height, g.kernel_width)
 
 
-def _make_sum(columns: int) -> Any:
-    """Return the intrinsic that computes `columns` neighbouring positions of y."""
+def _make_sum(columns: int, wide_stride: int = 0) -> Any:
+    """Return the intrinsic that computes `columns` neighbouring positions of y.
+
+    wide_stride: for WIDE neighbouring taps across, at this stride across: they share what they load; 0: any.
+    """
 
     def sum_taps(
         typing_context: Any,
         target: Any,
-        target_at: Any,
         source: Any,
+        target_at: Any,
         source_at: Any,
         step: Any,
         down: Any,
@@ -316,17 +310,17 @@ def _make_sum(columns: int) -> Any:
         """
 
         def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            target, target_at, source, source_at, step, down, across = arguments[:7]
+            target, source, target_at, source_at, step, down, across = arguments[:7]
             weights, kernel_height, kernel_width = arguments[7:]
             simd = VectorBuilder(context, builder, signature.args[0])
             to = simd.address(signature.args[0], target, target_at)
-            first = simd.address(signature.args[2], source, source_at)
+            first = simd.address(signature.args[1], source, source_at)
             factors = simd.address(signature.args[7], weights, INDEX(0))
             taps = builder.mul(kernel_height, kernel_width)
             start = simd.load(simd.after(factors, builder.mul(taps, INDEX(simd.lanes))))
             places = [simd.after(first, builder.mul(step, INDEX(j))) for j in range(columns)]
 
-            def row(p: Any, sums: Any) -> list[Any]:
+            def tap_row(p: Any, sums: Any) -> list[Any]:
                 above, tap_row = builder.mul(p, down), builder.mul(p, kernel_width)
 
                 def tap(q: Any, sums: Any) -> list[Any]:
@@ -340,256 +334,30 @@ def _make_sum(columns: int) -> Any:
 
                 return simd.loop(kernel_width, sums, tap)
 
-            for j, total in enumerate(simd.loop(kernel_height, [start] * columns, row)):
+            def wide_tap_row(p: Any, sums: Any) -> list[Any]:
+                begin = simd.after(first, builder.mul(p, down))
+                row = simd.after(factors, builder.mul(p, INDEX(WIDE * simd.lanes)))
+                weight = [simd.load(simd.after(row, q * simd.lanes)) for q in range(WIDE)]
+                totals = list(sums)
+                for seen in range((columns - 1) * wide_stride + WIDE):
+                    vector = simd.load(simd.after(begin, seen * simd.lanes))
+                    for j in range(columns):
+                        q = seen - j * wide_stride
+                        if 0 <= q < WIDE:
+                            totals[j] = simd.multiply_add(weight[q], vector, totals[j])
+                return totals
+
+            body = wide_tap_row if wide_stride else tap_row
+            for j, total in enumerate(simd.loop(kernel_height, [start] * columns, body)):
                 simd.store(total, simd.after(to, j * simd.lanes))
             return context.get_dummy_value()
 
         index = types.intp
-        return types.void(target, index, source, index, index, index, index, weights, index, index), emit
+        return types.void(target, source, index, index, index, index, index, weights, index, index), emit
 
     return intrinsic(sum_taps)
 
 
 _sum_8, _sum_4, _sum_1 = _make_sum(COLUMNS), _make_sum(COLUMNS // 2), _make_sum(1)
-
-
-# ---- the gradient of x at larger strides
-
-
-def _scatter(grad_output: Array, weight: Array, input_shape: Sequence[int], window: Window) -> Array:
-    """A task takes whole planes, so that nobody else adds to them."""
-    batch, channels, height, width = input_shape
-    grad_x = empty((batch, channels, height, width), weight.dtype)
-    before = window.padding[0][0], window.padding[1][0]
-    out = (grad_output.shape[2], grad_output.shape[3])
-    numbers, _ = _geometry((batch, channels, height, width), window, out, before, 2**62)
-    _add_patches(
-        tasks_for(grad_x.size),
-        numbers,
-        contiguous(grad_output).ravel(),
-        contiguous(weight).ravel(),
-        grad_x.ravel(),
-    )
-    return grad_x
-
-
-@parallel
-def _add_patches(task: int, tasks: int, numbers: Any, grad_output: Any, weight: Any, grad_x: Any) -> None:
-    """Block by block of channels: every element of dy, times the filter, is added to its patch of dx."""
-    g, lanes = as_record(numbers, Geometry), vector_lanes(grad_x)
-    patches = np.empty(g.rows * g.pitch * lanes, grad_x.dtype)
-    gradients = np.empty(g.out_height * g.out_width * lanes, grad_x.dtype)
-    nothing = np.zeros(g.width * lanes, grad_x.dtype)
-    weights = np.zeros((g.kernel_height * g.kernel_width + 1) * lanes, grad_x.dtype)
-    jobs = (g.channels + lanes - 1) // lanes * g.batch
-    for job in range(jobs * task // tasks, jobs * (task + 1) // tasks):
-        channel, n = job // g.batch * lanes, job % g.batch
-        count, plane = min(lanes, g.channels - channel), n * g.channels + channel
-        load_weights(g, channel, weight, weights)
-        area = g.out_height * g.out_width
-        load_positions(grad_output, plane * area, area, count, area, gradients)
-        patches[:] = 0
-        for i in range(g.out_height):
-            for p in range(g.kernel_height):
-                row = (i * g.stride_down + p * g.dilation_down) * g.pitch * lanes
-                for q in range(g.kernel_width):
-                    _add_row(
-                        *(patches, row + q * g.dilation_across * lanes, g.stride_across * lanes),
-                        *(gradients, i * g.out_width * lanes, g.out_width),
-                        *(weights, (p * g.kernel_width + q) * lanes),
-                    )
-        _store_planes(g, plane, count, patches, nothing, grad_x)
-
-
-@compiled(inline="always")
-def load_positions(x: Any, at: int, area: int, channels: int, positions: int, target: Any) -> None:
-    """Rows of x, one for each channel, `area` elements apart, to the vectors of `positions` positions."""
-    lanes = vector_lanes(x)
-    for position in range(0, positions, lanes):
-        transpose_block(
-            *(target, position * lanes, lanes, x, at + position, area),
-            *(channels, min(lanes, positions - position), lanes),
-        )
-
-
-@compiled(inline="always")
-def _store_planes(g: Geometry, plane: int, channels: int, patches: Any, nothing: Any, grad_x: Any) -> None:
-    """The part of the patches that lies in x's planes, and zeros for what no patch reaches."""
-    lanes, area = vector_lanes(grad_x), g.height * g.width
-    reached = max(0, min(g.width, g.pitch - g.left))
-    for h in range(g.height):
-        at = plane * area + h * g.width
-        if h + g.top >= g.rows:
-            store_positions(nothing, g.width, channels, grad_x, at, area)
-            continue
-        first = ((h + g.top) * g.pitch + g.left) * lanes
-        if reached:
-            store_positions(patches[first:], reached, channels, grad_x, at, area)
-        if reached < g.width:
-            store_positions(nothing, g.width - reached, channels, grad_x, at + reached, area)
-
-
-@intrinsic
-def _add_row(
-    typing_context: Any,
-    target: Any,
-    target_at: Any,
-    step: Any,
-    gradients: Any,
-    gradients_at: Any,
-    count: Any,
-    weights: Any,
-    weights_at: Any,
-) -> Any:
-    """target[target_at + j step] += weight gradients[gradients_at + j lanes] for `count` vectors."""
-
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        target, target_at, step, gradients, gradients_at, count, weights, weights_at = arguments
-        simd = VectorBuilder(context, builder, signature.args[0])
-        to = simd.address(signature.args[0], target, target_at)
-        source = simd.address(signature.args[3], gradients, gradients_at)
-        weight = simd.load(simd.address(signature.args[6], weights, weights_at))
-
-        def position(j: Any, carried: Any) -> list[Any]:
-            place = simd.after(to, builder.mul(j, step))
-            gradient = simd.load(simd.after(source, builder.mul(j, INDEX(simd.lanes))))
-            simd.store(simd.multiply_add(weight, gradient, simd.load(place)), place)
-            return []
-
-        simd.loop(count, [], position)
-        return context.get_dummy_value()
-
-    index = types.intp
-    return types.void(target, index, index, gradients, index, index, weights, index), emit
-
-
-# ---- the gradient of the weight
-
-
-def correlate_channels(grad_output: Array, x: Array, window: Window) -> Array:
-    """A block of channels belongs to one task, which adds up its images in order."""
-    grad_weight = empty((x.shape[1], 1, *window.kernel), x.dtype)
-    size = (grad_output.shape[2], grad_output.shape[3])
-    before = window.padding[0][0], window.padding[1][0]
-    numbers, bands = geometry_of(x, window, size, before)
-    blocks = -(-x.shape[1] // lanes_of(x.dtype))
-    _correlate(
-        min(tasks_for(x.size), blocks),
-        *(numbers, bands, contiguous(grad_output).ravel(), contiguous(x).ravel(), grad_weight.ravel()),
-    )
-    return grad_weight
-
-
-@parallel
-def _correlate(
-    task: int, tasks: int, numbers: Any, bands: int, grad_output: Any, x: Any, grad_weight: Any
-) -> None:
-    """grad_weight[tap] = sum of grad_output * (x seen by the tap): sums of bands, added in order."""
-    g, lanes = as_record(numbers, Geometry), vector_lanes(x)
-    taps = g.kernel_height * g.kernel_width
-    source = np.zeros(g.rows * g.pitch * lanes, x.dtype)
-    gradients = np.empty(g.band * g.out_width * lanes, x.dtype)
-    # The last group of taps is padded.
-    sums = np.empty((taps + TAPS) * lanes, x.dtype)
-    offsets = np.zeros(taps, np.int64)
-    for tap in range(taps):
-        p, q = tap // g.kernel_width, tap % g.kernel_width
-        offsets[tap] = (p * g.dilation_down * g.pitch + q * g.dilation_across) * lanes
-    blocks = (g.channels + lanes - 1) // lanes
-    for block in range(blocks * task // tasks, blocks * (task + 1) // tasks):
-        sums[:] = 0
-        for n in range(g.batch):
-            for band in range(bands):
-                _correlate_band(
-                    numbers, n, block * lanes, band, grad_output, x, source, gradients, offsets, sums
-                )
-        for lane in range(min(lanes, g.channels - block * lanes)):
-            for tap in range(taps):
-                grad_weight[(block * lanes + lane) * taps + tap] = sums[tap * lanes + lane]
-
-
-@compiled(borrowing=True)
-def _correlate_band(
-    numbers: Any,
-    n: int,
-    channel: int,
-    band: int,
-    grad_output: Any,
-    x: Any,
-    source: Any,
-    gradients: Any,
-    offsets: Any,
-    sums: Any,
-) -> None:
-    """Add a band's sums to those of the taps."""
-    g, lanes = as_record(numbers, Geometry), vector_lanes(x)
-    row, area = band * g.band, g.out_height * g.out_width
-    rows = min(g.band, g.out_height - row)
-    load_rows(g, n, channel, row, rows, x, source)
-    at = (n * g.channels + channel) * area + row * g.out_width
-    channels = min(lanes, g.channels - channel)
-    load_positions(grad_output, at, area, channels, rows * g.out_width, gradients)
-    steps = g.stride_down * g.pitch * lanes, g.stride_across * lanes
-    for tap in range(0, offsets.size, TAPS):
-        _add_products(
-            *(sums, tap * lanes, gradients, rows, g.out_width, source, *steps),
-            *(offsets, tap, min(TAPS, offsets.size - tap)),
-        )
-
-
-@intrinsic
-def _add_products(
-    typing_context: Any,
-    sums: Any,
-    sums_at: Any,
-    gradients: Any,
-    rows: Any,
-    columns: Any,
-    source: Any,
-    down: Any,
-    across: Any,
-    offsets: Any,
-    offsets_at: Any,
-    count: Any,
-) -> Any:
-    """Add, for TAPS taps, the sum over `rows` times `columns` positions (i, j) of the gradient there times
-    source[offset + i down + j across]. There are `count` offsets; for missing ones the last is repeated.
-    """
-
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        sums, sums_at, gradients, rows, columns, source, down, across = arguments[:8]
-        offsets, offsets_at, count = arguments[8:]
-        kinds = signature.args
-        simd = VectorBuilder(context, builder, kinds[0])
-        sums_first = simd.address(kinds[0], sums, sums_at)
-        gradients_first = simd.address(kinds[2], gradients, INDEX(0))
-        source_first = simd.address(kinds[5], source, INDEX(0))
-        offsets_first = simd.address(kinds[8], offsets, offsets_at)
-        elements = []
-        for k in range(TAPS):
-            exists = builder.icmp_signed("<", INDEX(k), count)
-            number = builder.select(exists, INDEX(k), builder.sub(count, INDEX(1)))
-            elements.append(simd.after(source_first, builder.load(simd.after(offsets_first, number))))
-
-        def row(i: Any, totals: Any) -> list[Any]:
-            above, first = builder.mul(i, down), builder.mul(i, columns)
-
-            def position(j: Any, totals: Any) -> list[Any]:
-                place = builder.mul(builder.add(first, j), INDEX(simd.lanes))
-                gradient = simd.load(simd.after(gradients_first, place))
-                shift = builder.add(above, builder.mul(j, across))
-                return [
-                    simd.multiply_add(gradient, simd.load(simd.after(address, shift)), total)
-                    for address, total in zip(elements, totals, strict=True)
-                ]
-
-            return simd.loop(columns, totals, position)
-
-        totals = simd.loop(rows, [simd.constant(0.0)] * TAPS, row)
-        for k, total in enumerate(totals):
-            place = simd.after(sums_first, k * simd.lanes)
-            simd.store(builder.fadd(simd.load(place), total), place)
-        return context.get_dummy_value()
-
-    index = types.intp
-    return types.void(sums, index, gradients, index, index, source, index, index, offsets, index, index), emit
+_sum_8_wide, _sum_4_wide = _make_sum(COLUMNS, 1), _make_sum(COLUMNS // 2, 1)
+_sum_8_wide_2, _sum_4_wide_2 = _make_sum(COLUMNS, 2), _make_sum(COLUMNS // 2, 2)

@@ -90,6 +90,13 @@ SAMPLES = [
     *samples("stride-3-dilated", 1, 2, 1, (23, 37), Window.of((3, 4), (3, 2), 2, (2, 3))),
     *samples("seven-by-seven", 2, 2, 1, (7, 7), Window.of(7, 1, 3)),
     *samples("same-size", 2, 3, 1, (9, 11), Window.of((4, 3), 1, ((1, 2), (2, 2)), (1, 2))),
+    *samples("blocks-of-channels", 2, 37, 1, (9, 12), Window.of((3, 2), (2, 1), 1)),
+    *samples("five-taps", 1, 19, 1, (11, 33), Window.of(5, 1, 2)),
+    *samples("five-taps-seven-wide", 2, 17, 1, (7, 7), Window.of((4, 5), 1, ((1, 2), (2, 2)))),
+    *samples("five-taps-stride-2", 1, 18, 1, (31, 26), Window.of((3, 5), 2, (1, 2))),
+    *samples("five-taps-stride-2-narrow", 1, 9, 1, (13, 11), Window.of(5, 2, (2, 1))),
+    *samples("five-taps-dilated", 1, 3, 1, (13, 24), Window.of(5, (2, 1), 3, (1, 2))),
+    *samples("columns-that-nothing-sees", 1, 5, 1, (8, 14), Window.of((2, 1), 5, ((3, 0), (1, 0)))),
     *samples("wider-than-the-plane", 1, 2, 1, (2, 3), Window.of(5, 1, 4)),
     *samples("empty-batch", 0, 3, 2, (4, 5), Window.of(3, 1, 1)),
 ]
