@@ -137,7 +137,7 @@ def ladder_chart(rows: Sequence[Row]) -> Picture:
     axes.set_xticks(range(len(forward)), [_short(row["label"]) for row in forward], fontsize=8)
     axes.set_ylabel(f"{unit}, counting the direct algorithm")
     axes.set_title(f"The ladder of {forward[0]['forward']}")
-    axes.legend(fontsize=8, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.16))
+    picture.legend(fontsize=8, ncols=4, loc="outside lower center")
     return picture
 
 
