@@ -16,6 +16,17 @@ def samples(label: str, *shape: int, probability: float = 0.5, seed: int = 1234)
     ]
 
 
+def bits(seed: int, index: int) -> int:
+    """SplitMix64 in unbounded integers, written from its description and not from the kernels' text."""
+
+    def finalise(z: int) -> int:
+        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1)):
+            z = ((z ^ (z // 2**shift)) * factor) % 2**64
+        return z
+
+    return finalise((finalise(seed) + (index + 1) * 0x9E3779B97F4A7C15) % 2**64)
+
+
 SAMPLES = [
     *samples("rank-1", 41),
     *samples("rank-4", 2, 3, 5, 4, probability=0.3, seed=7),
@@ -26,6 +37,7 @@ SAMPLES = [
     *samples("seed-zero", 5, 6, probability=0.2, seed=0),
     *samples("largest-seed", 5, 6, probability=0.7, seed=2**64 - 1),
     *samples("nearly-one", 4, 5, probability=1 - 2**-24),
+    *samples("on-the-threshold", 3, 2, probability=bits(7, 4) // 2**40 / 2**24, seed=7),  # element 4 is kept
     *samples("empty-batch", 0, 3),
 ]
 
@@ -39,17 +51,6 @@ def _drawn(draw: st.DrawFn) -> Sample:
 
 
 STRATEGY = _drawn()
-
-
-def bits(seed: int, index: int) -> int:
-    """SplitMix64 in unbounded integers, written from its description and not from the kernels' text."""
-
-    def finalise(z: int) -> int:
-        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1)):
-            z = ((z ^ (z // 2**shift)) * factor) % 2**64
-        return z
-
-    return finalise((finalise(seed) + (index + 1) * 0x9E3779B97F4A7C15) % 2**64)
 
 
 def _dropout(x: np.ndarray, probability: float, seed: int) -> np.ndarray:
