@@ -19,6 +19,8 @@ Shape4: TypeAlias = tuple[int, int, int, int]
 
 FLOATING = (np.dtype(np.float32), np.dtype(np.float64))
 ANALYTIC = (*FLOATING, np.dtype(np.complex128))
+HALF = np.dtype(np.float16)
+_WITH_HALF = (*ANALYTIC, HALF)
 # Sizes, counts and seeds are smaller as a rule; what is not takes the long way through a check.
 _USUAL = 2**31
 _PLAIN = (float, int)
@@ -33,7 +35,20 @@ def check_floating(*, analytic: bool = False, **arrays: Array | None) -> None:
     Raises:
         TypeError: an argument is not an array, its dtype is not allowed, or two dtypes differ.
     """
-    allowed = ANALYTIC if analytic else FLOATING
+    _check_one_dtype(ANALYTIC if analytic else FLOATING, arrays)
+
+
+def check_floating_or_half(**arrays: Array | None) -> None:
+    """Require that all named arrays (None is skipped) have one and the same dtype: float16, a floating one or
+    complex128, for formulas that are complex-differentiable and computed in float32 for halves.
+
+    Raises:
+        TypeError: as `check_floating`.
+    """
+    _check_one_dtype(_WITH_HALF, arrays)
+
+
+def _check_one_dtype(allowed: Sequence[np.dtype[Any]], arrays: dict[str, Array | None]) -> None:
     dtype = None
     try:
         for array in arrays.values():

@@ -13,7 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kernels.array import Array, Shape4, check_floating, check_rank, check_shape, input_shape4
+from kernels.array import (
+    Array,
+    Shape4,
+    check_floating,
+    check_floating_or_half,
+    check_rank,
+    check_shape,
+    input_shape4,
+)
 from kernels.convolution import (
     check_bias,
     check_channels,
@@ -47,7 +55,8 @@ def conv2d_forward(x: Array, weight: Array, bias: Array | None, window: Window, 
 
     Shapes: x (N, C_in, H, W), weight (O, C_in / G, KH, KW), bias (O,) or None; result (N, O, OH, OW) with
         (OH, OW) = window.output_size((H, W)).
-    Dtypes: float32, float64 or complex128, the same for all; the result's too.
+    Dtypes: float16, float32, float64 or complex128, the same for all; the result's too. Halves are summed in
+        float32 and rounded once.
     Edge contract: N may be 0; every other size is at least 1. Trailing rows and columns that no window
         reaches do not count.
 
@@ -63,7 +72,7 @@ def conv2d_forward(x: Array, weight: Array, bias: Array | None, window: Window, 
             channels, ceil mode, or padded planes smaller than the window.
         TypeError: another dtype, mixed dtypes, groups that are not an integer, or no Window.
     """
-    check_floating(analytic=True, x=x, weight=weight, bias=bias)
+    check_floating_or_half(x=x, weight=weight, bias=bias)
     check_planes("x", x)
     check_weight(weight, groups)
     check_window(window, weight.shape[2:])
@@ -79,7 +88,7 @@ def conv2d_prepare_weight(
     """Return the weight in the form in which `conv2d_forward_prepared` wants it; a weight is prepared once.
 
     Shapes: weight (O, C_in / G, KH, KW); `input_shape` = (N, C_in, H, W) of the inputs to come.
-    Dtypes: as `conv2d_forward`.
+    Dtypes: float32, float64 or complex128.
     Edge contract: `input_shape` only decides which version is the best; the result runs on inputs of any
         batch, height and width. The result keeps the weight, not a copy: who changes its elements
         has to prepare it again.
@@ -108,7 +117,7 @@ def conv2d_forward_prepared(
         y = f(conv2d_forward(x, w, b, window, groups)), f the activation or nothing
 
     Shapes: as `conv2d_forward`, with the weight that was prepared.
-    Dtypes: as `conv2d_forward`; with an activation not complex128.
+    Dtypes: float32, float64 or complex128, with an activation not complex128; the same for all.
     Edge contract: as `conv2d_forward` and the activation. The version that prepared the weight runs; where
         another backend is selected, it runs on the weight as it was given.
 
@@ -153,7 +162,7 @@ def conv2d_backward_input(
         ValueError, TypeError: as `conv2d_forward`; `input_shape` is not the shape of an x that gives this
             grad_output.
     """
-    check_floating(analytic=True, grad_output=grad_output, weight=weight)
+    check_floating_or_half(grad_output=grad_output, weight=weight)
     check_rank("grad_output", grad_output, 4)
     check_weight(weight, groups)
     check_window(window, weight.shape[2:])
@@ -175,7 +184,7 @@ def conv2d_backward_weight(grad_output: Array, x: Array, window: Window, groups:
     Raises:
         ValueError, TypeError: as `conv2d_forward`; grad_output is not shaped as an output of x.
     """
-    check_floating(analytic=True, grad_output=grad_output, x=x)
+    check_floating_or_half(grad_output=grad_output, x=x)
     check_planes("x", x)
     check_planes("grad_output", grad_output)
     check_window(window)
@@ -200,7 +209,7 @@ def conv2d_backward_bias(grad_output: Array) -> Array:
         ValueError: another rank, or no channels, rows or columns.
         TypeError: another dtype.
     """
-    check_floating(analytic=True, grad_output=grad_output)
+    check_floating_or_half(grad_output=grad_output)
     check_planes("grad_output", grad_output)
     return dispatch(conv2d_backward_bias, grad_output)
 

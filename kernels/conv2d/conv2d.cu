@@ -1,4 +1,4 @@
-// The convolution and its gradients. REAL is float or double.
+// The convolution and its gradients. REAL is float or double; the gradient of the bias also takes halves (half.cuh).
 //
 //   direct          one thread per element of the result, which walks over everything that it sums
 //   im2col          every patch becomes a column, so that the convolution is a matrix product
@@ -7,6 +7,7 @@
 // The forward kernels end with an activation, a number that activations.cuh knows.
 // Every result is summed by one thread in a fixed order: there are no atomics.
 #include "common.cuh"
+#include "half.cuh"
 #include "activations.cuh"
 #include "block.cuh"
 #include "window.cuh"
@@ -70,14 +71,14 @@ extern "C" __global__ void direct_backward_weight(const REAL* dys, const REAL* x
 
 // db[o] = sum over n, i, j of dy[n, o, i, j]: a block per channel, whose threads combine their parts
 extern "C" __global__ void __launch_bounds__(THREADS)
-backward_bias(const REAL* dys, REAL* dbias, long long batch, long long out_channels, long long positions) {
+backward_bias(const STORED* dys, STORED* dbias, long long batch, long long out_channels, long long positions) {
     __shared__ REAL partial[THREADS / 32];
     const long long o = blockIdx.x;
     REAL sum = 0;
     for (long long k = threadIdx.x; k < batch * positions; k += THREADS)
-        sum += dys[(k / positions * out_channels + o) * positions + k % positions];
+        sum += REAL(dys[(k / positions * out_channels + o) * positions + k % positions]);
     sum = block_sum(sum, partial);
-    if (threadIdx.x == 0) dbias[o] = sum;
+    if (threadIdx.x == 0) dbias[o] = STORED(sum);
 }
 
 // columns[n, channel, p, q, i, j] = x[n, channel, h, w], 0 in the padding

@@ -5,6 +5,7 @@ im2col          columns, and the library's matrix product (cuBLAS, through CuPy)
 im2col_tiled    columns, and a product of our own on tiles in shared memory
 implicit        in gpu_implicit.py, with the gradient of the input; gpu_implicit_weight.py, of the weight
 winograd        in gpu_winograd.py
+tensor cores    in gpu_tensor_cores.py, and halves
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ from kernels.conv2d import (
 )
 from kernels.conv2d.gpu_implicit import announce_implicit
 from kernels.conv2d.gpu_implicit_weight import announce_implicit_weight
+from kernels.conv2d.gpu_tensor_cores import announce_tensor_cores
 from kernels.conv2d.gpu_winograd import announce_winograd
 from kernels.conv2d.versions import Forward, announce_version, pack_nothing, run_on_weight
 from kernels.cuda.activations import activation_number
-from kernels.cuda.launch import THREADS, Source, array_module, c_type, contiguous, empty_beside, floating
+from kernels.cuda.half import floating_or_half, storage_macros
+from kernels.cuda.launch import THREADS, Source, array_module, contiguous, empty_beside, floating
 from kernels.cuda.window import window_arguments
 from kernels.registry import implements
 from kernels.window import Window
@@ -53,7 +56,7 @@ def direct_forward(
         *_channels(x.shape[1], weight.shape[0], groups),
         activation_number(activation),
     )
-    SOURCE.launch_each("direct_forward", y.size, arguments, {"REAL": c_type(x.dtype)})
+    SOURCE.launch_each("direct_forward", y.size, arguments, storage_macros(x.dtype))
     return y
 
 
@@ -65,7 +68,7 @@ def _columns(x: Any, window: Window, groups: int) -> Any:
     shape = (x.shape[0] * groups, x.shape[1] // groups * taps, size[0] * size[1])
     columns = empty_beside(x, shape, x.dtype)
     arguments = (x, columns, np.int64(columns.size), *window_arguments(window, x.shape[2:], size))
-    SOURCE.launch_each("im2col", columns.size, arguments, {"REAL": c_type(x.dtype)})
+    SOURCE.launch_each("im2col", columns.size, arguments, storage_macros(x.dtype))
     return columns
 
 
@@ -81,7 +84,7 @@ def _im2col(
     if bias is not None or activation is not None:
         sizes = [np.int64(number) for number in (y.size, weight.shape[0], width)]
         arguments = (y, contiguous(bias), *sizes, activation_number(activation))
-        SOURCE.launch_each("end_product", y.size, arguments, {"REAL": c_type(x.dtype)})
+        SOURCE.launch_each("end_product", y.size, arguments, storage_macros(x.dtype))
     return y
 
 
@@ -98,7 +101,7 @@ def _im2col_tiled(
     grid = (-(-width // TILE), -(-rows // TILE), min(batches, MOST_BATCHES))
     sizes = [np.int64(number) for number in (batches, groups, rows, depth, width)]
     arguments = (contiguous(weight), columns, contiguous(bias), y, *sizes, activation_number(activation))
-    SOURCE.launch("tiled_product", grid, (TILE, TILE), arguments, {"REAL": c_type(x.dtype)})
+    SOURCE.launch("tiled_product", grid, (TILE, TILE), arguments, storage_macros(x.dtype))
     return y
 
 
@@ -125,7 +128,7 @@ def conv2d_backward_input_direct(
         *window_arguments(window, grad_x.shape[2:], grad_output.shape[2:]),
         *_channels(grad_x.shape[1], weight.shape[0], groups),
     )
-    SOURCE.launch_each("direct_backward_input", grad_x.size, arguments, {"REAL": c_type(grad_output.dtype)})
+    SOURCE.launch_each("direct_backward_input", grad_x.size, arguments, storage_macros(grad_output.dtype))
     return grad_x
 
 
@@ -142,12 +145,12 @@ def conv2d_backward_weight_direct(grad_output: Array, x: Array, window: Window, 
         *window_arguments(window, x.shape[2:], grad_output.shape[2:]),
         *_channels(x.shape[1], grad_output.shape[1], groups),
     )
-    SOURCE.launch_each("direct_backward_weight", grad_weight.size, arguments, {"REAL": c_type(x.dtype)})
+    SOURCE.launch_each("direct_backward_weight", grad_weight.size, arguments, storage_macros(x.dtype))
     return grad_weight
 
 
 @implements(
-    conv2d_backward_bias, "rows", "a block per channel, whose threads combine in pairs", fits=floating
+    conv2d_backward_bias, "rows", "a block per channel, whose threads combine in pairs", fits=floating_or_half
 )
 def conv2d_backward_bias_rows(grad_output: Array) -> Array:
     """The order of the sum depends on the shape only."""
@@ -156,10 +159,11 @@ def conv2d_backward_bias_rows(grad_output: Array) -> Array:
     grad_bias: Array = empty_beside(grad_output, (channels,), grad_output.dtype)
     sizes = [np.int64(number) for number in (batch, channels, height * width)]
     arguments = (grad_output, grad_bias, *sizes)
-    SOURCE.launch("backward_bias", (channels,), (THREADS,), arguments, {"REAL": c_type(grad_output.dtype)})
+    SOURCE.launch("backward_bias", (channels,), (THREADS,), arguments, storage_macros(grad_output.dtype))
     return grad_bias
 
 
 announce_implicit()
 announce_implicit_weight()
 announce_winograd()
+announce_tensor_cores()

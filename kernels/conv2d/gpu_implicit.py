@@ -18,8 +18,9 @@ from kernels.array import Array
 from kernels.conv2d import conv2d_backward_input
 from kernels.conv2d.versions import announce_version, pack_nothing, run_on_weight
 from kernels.cuda.activations import activation_number
-from kernels.cuda.launch import Source, c_type, contiguous, empty_beside, floating
-from kernels.cuda.register_tiles import THREADS, choose_tiling
+from kernels.cuda.half import storage_macros
+from kernels.cuda.launch import Source, contiguous, empty_beside, floating
+from kernels.cuda.tiles import THREADS, choose_tiling
 from kernels.registry import implements
 from kernels.window import Window
 
@@ -118,7 +119,9 @@ def backward_axes(window: Window, size: Sequence[int], axis: int) -> Iterator[tu
         )
 
 
-def gather(operands: Operands, groups: int, axes: Sequence[Axis], result: Any) -> None:
+def gather(
+    operands: Operands, groups: int, axes: Sequence[Axis], result: Any, *, tensor_cores: bool = False
+) -> None:
     """Set the elements of `result` (N, groups rows, ...) that the axes name; see implicit.cu."""
     batch, rows = result.shape[0], result.shape[1] // groups
     columns = batch * math.prod(axis.results for axis in axes)
@@ -131,7 +134,7 @@ def gather(operands: Operands, groups: int, axes: Sequence[Axis], result: Any) -
         *(np.int32(number) for axis in axes for number in axis),
     )
     loader = "PlaneLoader" if _planes_are_the_matrix(axes) else "PatchLoader"
-    macros = {**tiling.macros(result.dtype, result.dtype), "LOADER": loader}
+    macros = {**tiling.macros(result.dtype, tensor_cores=tensor_cores), "LOADER": loader}
     SOURCE.launch("gather_sum", (tiling.blocks(rows, columns), groups), (THREADS,), arguments, macros)
 
 
@@ -143,13 +146,20 @@ def _planes_are_the_matrix(axes: Sequence[Axis]) -> bool:
 
 
 def forward(
-    x: Array, weight: Array, bias: Array | None, window: Window, groups: int, activation: str | None
+    x: Array,
+    weight: Array,
+    bias: Array | None,
+    window: Window,
+    groups: int,
+    activation: str | None,
+    *,
+    tensor_cores: bool = False,
 ) -> Array:
     """The columns are in shared memory only, a tile at a time."""
     x = contiguous(x)
     y: Array = empty_beside(x, (x.shape[0], weight.shape[0], *window.output_size(x.shape[2:])), x.dtype)
     operands = Operands(x, contiguous(weight), contiguous(bias), activation)
-    gather(operands, groups, forward_axes(window, x.shape[2:]), y)
+    gather(operands, groups, forward_axes(window, x.shape[2:]), y, tensor_cores=tensor_cores)
     return y
 
 
@@ -166,7 +176,13 @@ def _backward_pays(
 
 
 def backward_input(
-    grad_output: Array, weight: Array, input_shape: Sequence[int], window: Window, groups: int
+    grad_output: Array,
+    weight: Array,
+    input_shape: Sequence[int],
+    window: Window,
+    groups: int,
+    *,
+    tensor_cores: bool = False,
 ) -> Array:
     """A launch per phase of the stride; each element is summed by one thread."""
     grad_output, weight = contiguous(grad_output), contiguous(weight)
@@ -174,7 +190,8 @@ def backward_input(
     phases = (list(backward_axes(window, input_shape[2:], axis)) for axis in (0, 1))
     for (down, down_taps), (across, across_taps) in product(*phases):
         filters = turn_filters(weight, groups, (down_taps, across_taps))
-        gather(Operands(grad_output, filters), groups, (down, across), grad_x)
+        operands = Operands(grad_output, filters)
+        gather(operands, groups, (down, across), grad_x, tensor_cores=tensor_cores)
     return grad_x
 
 
@@ -185,7 +202,7 @@ def turn_filters(weight: Any, groups: int, taps: Sequence[Taps]) -> Any:
     turned = empty_beside(weight, (groups, channels, outputs, down.number, across.number), weight.dtype)
     sizes = (turned.size, channels, outputs, *weight.shape[2:], *down, *across)
     arguments = (weight, turned, *(np.int64(number) for number in sizes))
-    TURNING.launch_each("turn_filters", turned.size, arguments, {"STORED": c_type(weight.dtype)})
+    TURNING.launch_each("turn_filters", turned.size, arguments, storage_macros(weight.dtype))
     return turned
 
 

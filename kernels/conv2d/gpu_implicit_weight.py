@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from kernels.array import Array
+from kernels.array import HALF, Array
 from kernels.conv2d import conv2d_backward_weight
 from kernels.conv2d.gpu_implicit import FEW_ROWS, places_fit
+from kernels.cuda.half import sum_type
 from kernels.cuda.launch import Source, contiguous, empty_beside, floating
-from kernels.cuda.register_tiles import ENOUGH_BLOCKS, THREADS, WIDE, choose_tiling
+from kernels.cuda.tiles import ENOUGH_BLOCKS, THREADS, WIDE, choose_tiling
 from kernels.cuda.window import window_arguments
 from kernels.registry import implements
 from kernels.window import Window
@@ -22,7 +23,9 @@ MOST_PARTS = 65535  # of a grid's third axis
 DEPTH = 16  # parts begin at whole tiles
 
 
-def backward_weight(grad_output: Array, x: Array, window: Window, groups: int) -> Array:
+def backward_weight(
+    grad_output: Array, x: Array, window: Window, groups: int, *, tensor_cores: bool = False
+) -> Array:
     """A block per tile of the gradient and part of the places; the parts are added up in their order."""
     grad_output, x = contiguous(grad_output), contiguous(x)
     shape = (grad_output.shape[1], x.shape[1] // groups, *window.kernel)
@@ -33,16 +36,17 @@ def backward_weight(grad_output: Array, x: Array, window: Window, groups: int) -
     tiling = choose_tiling(rows, columns * most, x.dtype, largest=WIDE)
     length = part_length(places, groups * tiling.blocks(rows, columns), most)
     number = max(-(-places // length), 1)
-    parts = grad_weight if number == 1 else empty_beside(x, (number, *shape), x.dtype)
+    at_once = number == 1 and x.dtype != HALF
+    parts = grad_weight if at_once else empty_beside(x, (number, *shape), sum_type(x.dtype))
     arguments = (
         *(grad_output, x, parts),
         *(np.int64(size) for size in (places, length, groups, rows, columns)),
         *(np.int32(size) for size in window_arguments(window, x.shape[2:], grad_output.shape[2:])),
     )
-    macros = tiling.macros(x.dtype, x.dtype)
+    macros = tiling.macros(x.dtype, tensor_cores=tensor_cores)
     grid = (tiling.blocks(rows, columns), groups, number)
     SOURCE.launch("correlate", grid, (THREADS,), arguments, macros)
-    if number > 1:
+    if not at_once:
         sizes = (np.int64(grad_weight.size), np.int64(number))
         SOURCE.launch_each("add_parts", grad_weight.size, (parts, grad_weight, *sizes), macros)
     return grad_weight

@@ -4,7 +4,13 @@
 #include "common.cuh"
 #include "activations.cuh"
 #include "digits.cuh"
-#include "register_tiles.cuh"
+#include "half.cuh"
+#include "tiles.cuh"
+#if TENSOR_CORES
+#include "tensor_product.cuh"
+#else
+#include "register_product.cuh"
+#endif
 
 // Along one axis: result `first_result` + a `result_step`, for a = 0 .. count - 1, sums over the taps t, whose element is
 // at first + a step + t tap_step of the source, if there is one.
@@ -63,8 +69,8 @@ struct PatchLoader {
         go(skipped);
         left -= DEPTH;
     }
-    __device__ void put(REAL (*tile)[COLUMNS + PAD]) const {
-        for (int i = 0; i < EACH; ++i) tile[threadIdx.x / COLUMNS * EACH + i][threadIdx.x % COLUMNS] = REAL(fetched[i]);
+    __device__ void put(Tiled (*tile)[COLUMNS + PAD]) const {
+        for (int i = 0; i < EACH; ++i) tile[threadIdx.x / COLUMNS * EACH + i][threadIdx.x % COLUMNS] = tiled(fetched[i]);
     }
 };
 
@@ -97,10 +103,10 @@ struct PlaneLoader {
         next += DEPTH * plane;
         left -= DEPTH;
     }
-    __device__ void put(REAL (*tile)[COLUMNS + PAD]) const {
+    __device__ void put(Tiled (*tile)[COLUMNS + PAD]) const {
         for (int i = 0; i < EACH; ++i)
             for (int j = 0; j < 4; ++j)
-                tile[threadIdx.x / ACROSS + i * STEP][threadIdx.x % ACROSS * 4 + j] = REAL(fetched[i][j]);
+                tile[threadIdx.x / ACROSS + i * STEP][threadIdx.x % ACROSS * 4 + j] = tiled(fetched[i][j]);
     }
 };
 

@@ -3,7 +3,13 @@
 // up in their order in the end. REAL is what is computed in; STORED what is kept in memory.
 #include "common.cuh"
 #include "digits.cuh"
-#include "register_tiles.cuh"
+#include "half.cuh"
+#include "tiles.cuh"
+#if TENSOR_CORES
+#include "tensor_product.cuh"
+#else
+#include "register_product.cuh"
+#endif
 
 // The sizes of a group: planes (H, W) of the input and (OH, OW) of the output, and `length` places of a part.
 struct Correlation {
@@ -70,10 +76,10 @@ struct GradientLoader {
         }
         walk.go();
     }
-    __device__ void put(REAL (*tile)[ROWS + PAD]) const {
+    __device__ void put(Tiled (*tile)[ROWS + PAD]) const {
         const int first = threadIdx.x % ACROSS * 4;
         for (int i = 0; i < EACH; ++i)
-            for (int k = 0; k < 4; ++k) tile[first + k][row + i * STEP] = REAL(fetched[i][k]);
+            for (int k = 0; k < 4; ++k) tile[first + k][row + i * STEP] = tiled(fetched[i][k]);
     }
 };
 
@@ -113,8 +119,8 @@ struct SeenLoader {
         }
         walk.go();
     }
-    __device__ void put(REAL (*tile)[COLUMNS + PAD]) const {
-        for (int i = 0; i < EACH; ++i) tile[threadIdx.x % DEPTH][threadIdx.x / DEPTH + i * STEP] = REAL(fetched[i]);
+    __device__ void put(Tiled (*tile)[COLUMNS + PAD]) const {
+        for (int i = 0; i < EACH; ++i) tile[threadIdx.x % DEPTH][threadIdx.x / DEPTH + i * STEP] = tiled(fetched[i]);
     }
 };
 

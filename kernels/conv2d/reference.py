@@ -17,12 +17,14 @@ from kernels.conv2d import (
     conv2d_prepare_weight,
 )
 from kernels.convolution import crop_planes, pad_planes, padded_size, patch_slices
+from kernels.half import in_single_precision
 from kernels.prepared import PreparedWeight, activate
 from kernels.registry import implements
 from kernels.window import Window
 
 
 @implements(conv2d_forward, "loops", "the definition: every output is its filter times the patch under it")
+@in_single_precision
 def conv2d_forward_loops(x: Array, weight: Array, bias: Array | None, window: Window, groups: int) -> Array:
     """y[n, o, i, j] = b[o] + sum of w[o] * patch(i, j), over the channels of o's group."""
     (batch, _, height, width), (outputs, channels) = x.shape, weight.shape[:2]
@@ -43,6 +45,7 @@ def conv2d_forward_loops(x: Array, weight: Array, bias: Array | None, window: Wi
 
 
 @implements(conv2d_forward, "im2col", "patches as columns of a matrix, one product per group")
+@in_single_precision
 def conv2d_forward_im2col(x: Array, weight: Array, bias: Array | None, window: Window, groups: int) -> Array:
     """Y = W X + b."""
     y = correlate(x, weight, window, groups, window.output_size(x.shape[2:]))
@@ -88,6 +91,7 @@ def conv2d_forward_prepared_im2col(
 @implements(
     conv2d_backward_input, "loops", "the definition: every output spreads its gradient over its patch"
 )
+@in_single_precision
 def conv2d_backward_input_loops(
     grad_output: Array, weight: Array, input_shape: Sequence[int], window: Window, groups: int
 ) -> Array:
@@ -106,6 +110,7 @@ def conv2d_backward_input_loops(
 
 
 @implements(conv2d_backward_input, "im2col", "one product per group, then KH * KW shifted additions")
+@in_single_precision
 def conv2d_backward_input_im2col(
     grad_output: Array, weight: Array, input_shape: Sequence[int], window: Window, groups: int
 ) -> Array:
@@ -114,6 +119,7 @@ def conv2d_backward_input_im2col(
 
 
 @implements(conv2d_backward_weight, "loops", "the definition: every output adds its gradient times its patch")
+@in_single_precision
 def conv2d_backward_weight_loops(grad_output: Array, x: Array, window: Window, groups: int) -> Array:
     """dw[o] += dy[n, o, i, j] patch(i, j), over the channels of o's group."""
     batch, outputs, out_height, out_width = grad_output.shape
@@ -132,12 +138,14 @@ def conv2d_backward_weight_loops(grad_output: Array, x: Array, window: Window, g
 
 
 @implements(conv2d_backward_weight, "im2col", "patches as columns of a matrix, one product per group")
+@in_single_precision
 def conv2d_backward_weight_im2col(grad_output: Array, x: Array, window: Window, groups: int) -> Array:
     """dW = dY X^T."""
     return correlate_weight(grad_output, x, window, groups)
 
 
 @implements(conv2d_backward_bias, "loops", "the definition: a sum over samples and positions")
+@in_single_precision
 def conv2d_backward_bias_loops(grad_output: Array) -> Array:
     """db[o] = sum_{n, i, j} dy[n, o, i, j]."""
     batch, outputs, out_height, out_width = grad_output.shape
@@ -151,6 +159,7 @@ def conv2d_backward_bias_loops(grad_output: Array) -> Array:
 
 
 @implements(conv2d_backward_bias, "vectorized", "one reduction")
+@in_single_precision
 def conv2d_backward_bias_vectorized(grad_output: Array) -> Array:
     """db = sum over the batch and both spatial axes."""
     total: Array = grad_output.sum(axis=(0, 2, 3))

@@ -1,5 +1,6 @@
 // The weights as the gradient of the input reads them: for every channel of the input its weights in all filters.
 #include "common.cuh"
+#include "half.cuh"
 
 // turned[g, c, o, t, u] = weights[g outputs + o, c, first + t step, ...]: of every stride-th tap, a channel's weights
 extern "C" __global__ void turn_filters(const STORED* weights, STORED* turned, long long count, long long channels,

@@ -5,6 +5,7 @@
 // memory, where each is used TILE times. A thread has EACH x EACH elements in registers, so that what it reads from
 // shared memory it uses EACH times. Every element is summed by one thread in ascending order.
 #include "common.cuh"
+#include "half.cuh"
 #include "broadcasting.cuh"
 
 #define SIDE 16
@@ -18,8 +19,10 @@
 // of 8 bytes, which take two turns anyway, the 16 of a turn.
 #define PITCH (TILE + 8 / (int)sizeof(ELEMENT))
 
-// Sums of integers wrap around, which C++ promises for unsigned ones only.
-#if FLOATING
+// Halves are summed as floats. Sums of integers wrap around, which C++ promises for unsigned ones only.
+#if HALF
+typedef float SUM;
+#elif FLOATING
 typedef ELEMENT SUM;
 #else
 typedef unsigned long long SUM;

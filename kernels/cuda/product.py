@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kernels.array import FLOATING
+from kernels.array import FLOATING, HALF
 from kernels.cuda.broadcasting import MOST_AXES, Shape, collapse, front_padded
 from kernels.cuda.launch import THREADS, Source, c_type, contiguous, empty_beside
 
@@ -65,7 +65,12 @@ def tiled_product(a: Matrices, b: Matrices, bias: Any = None) -> Any:
     sizes = (rows, depth, columns, *a.steps, *b.steps, count, *front_padded(lengths, 1)[1:])
     arguments = (a.array, b.array, contiguous(bias), y)
     grid = (-(-rows // TILE) * -(-columns // TILE), min(count, MOST_STACKED))
-    macros: dict[str, Any] = {"ELEMENT": c_type(y.dtype), "FLOATING": int(y.dtype in FLOATING)}
+    half = y.dtype == HALF
+    macros: dict[str, Any] = {
+        "ELEMENT": "__half" if half else c_type(y.dtype),
+        "FLOATING": int(y.dtype in FLOATING),
+        "HALF": int(half),
+    }
     numbers = map(np.int64, (*sizes, *a_steps, *b_steps))
     SOURCE.launch("product", grid, (THREADS,), (*arguments, *numbers), macros)
     return y

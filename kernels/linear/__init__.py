@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kernels.array import Array, check_floating, check_rank, check_shape
+from kernels.array import Array, check_floating_or_half, check_rank, check_shape
 from kernels.registry import dispatch
 
 __all__ = ["linear_backward_bias", "linear_backward_input", "linear_backward_weight", "linear_forward"]
@@ -14,14 +14,15 @@ def linear_forward(x: Array, weight: Array, bias: Array | None) -> Array:
         y[n, o] = b[o] + sum_i x[n, i] w[o, i]
 
     Shapes: x (N, I), weight (O, I), bias (O,) or None; result (N, O).
-    Dtypes: float32, float64 or complex128, the same for all; the result's too.
+    Dtypes: float16, float32, float64 or complex128, the same for all; the result's too. Halves are summed in
+        float32 and rounded once.
     Edge contract: N, I and O may be 0; with I = 0 the result is the bias (or zero).
 
     Raises:
         ValueError: a rank or shape other than above.
         TypeError: another dtype, or mixed dtypes.
     """
-    check_floating(analytic=True, x=x, weight=weight, bias=bias)
+    check_floating_or_half(x=x, weight=weight, bias=bias)
     check_rank("x", x, 2)
     check_rank("weight", weight, 2)
     if x.shape[1] != weight.shape[1]:
@@ -41,7 +42,7 @@ def linear_backward_input(grad_output: Array, weight: Array) -> Array:
     Raises:
         ValueError, TypeError: as `linear_forward`.
     """
-    check_floating(analytic=True, grad_output=grad_output, weight=weight)
+    check_floating_or_half(grad_output=grad_output, weight=weight)
     check_rank("weight", weight, 2)
     check_rank("grad_output", grad_output, 2)
     check_shape("grad_output", grad_output, (grad_output.shape[0], weight.shape[0]))
@@ -58,7 +59,7 @@ def linear_backward_weight(grad_output: Array, x: Array) -> Array:
     Raises:
         ValueError, TypeError: as `linear_forward`.
     """
-    check_floating(analytic=True, grad_output=grad_output, x=x)
+    check_floating_or_half(grad_output=grad_output, x=x)
     check_rank("x", x, 2)
     check_rank("grad_output", grad_output, 2)
     check_shape("grad_output", grad_output, (x.shape[0], grad_output.shape[1]))
@@ -75,6 +76,6 @@ def linear_backward_bias(grad_output: Array) -> Array:
     Raises:
         ValueError, TypeError: as `linear_forward`.
     """
-    check_floating(analytic=True, grad_output=grad_output)
+    check_floating_or_half(grad_output=grad_output)
     check_rank("grad_output", grad_output, 2)
     return dispatch(linear_backward_bias, grad_output)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from kernels.array import Array
-from kernels.cuda.launch import Source, array_module, c_type, contiguous, empty_beside, floating
+from kernels.cuda.half import floating_or_half, storage_macros
+from kernels.cuda.launch import Source, array_module, contiguous, empty_beside, floating
 from kernels.cuda.product import matrices, tiled_product
 from kernels.elementwise import add
 from kernels.linear import (
@@ -24,21 +25,21 @@ TILED = "tiles in shared memory, 4 x 4 elements per thread in registers"
 LIBRARY = "the library's product (cuBLAS, through CuPy)"
 
 
-@implements(linear_forward, "tiled", TILED, fits=floating)
+@implements(linear_forward, "tiled", TILED, fits=floating_or_half)
 def linear_forward_tiled(x: Array, weight: Array, bias: Array | None) -> Array:
     """Y = X W^T + b in one launch; W is read across."""
     y: Array = tiled_product(matrices(x), matrices(weight).transposed, bias)
     return y
 
 
-@implements(linear_backward_input, "tiled", TILED, fits=floating)
+@implements(linear_backward_input, "tiled", TILED, fits=floating_or_half)
 def linear_backward_input_tiled(grad_output: Array, weight: Array) -> Array:
     """dX = dY W."""
     grad_x: Array = tiled_product(matrices(grad_output), matrices(weight))
     return grad_x
 
 
-@implements(linear_backward_weight, "tiled", TILED, fits=floating)
+@implements(linear_backward_weight, "tiled", TILED, fits=floating_or_half)
 def linear_backward_weight_tiled(grad_output: Array, x: Array) -> Array:
     """dW = dY^T X; dY is read across."""
     grad_weight: Array = tiled_product(matrices(grad_output).transposed, matrices(x))
@@ -70,7 +71,9 @@ def _library(a: Any, b: Any) -> Any:
     return array_module(a).matmul(a, b)
 
 
-@implements(linear_backward_bias, "columns", "eight threads per column add up their rows", fits=floating)
+@implements(
+    linear_backward_bias, "columns", "eight threads per column add up their rows", fits=floating_or_half
+)
 def linear_backward_bias_columns(grad_output: Array) -> Array:
     """The order of the sum depends on the number of rows only."""
     grad_output = contiguous(grad_output)
@@ -79,5 +82,5 @@ def linear_backward_bias_columns(grad_output: Array) -> Array:
     if columns:
         grid, block = (-(-columns // COLUMNS),), (COLUMNS, SHARES)
         arguments = (grad_output, grad_bias, np.int64(rows), np.int64(columns))
-        SOURCE.launch("column_sums", grid, block, arguments, {"REAL": c_type(grad_output.dtype)})
+        SOURCE.launch("column_sums", grid, block, arguments, storage_macros(grad_output.dtype))
     return grad_bias

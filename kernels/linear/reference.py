@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kernels.array import Array
+from kernels.half import in_single_precision
 from kernels.linear import (
     linear_backward_bias,
     linear_backward_input,
@@ -16,6 +17,7 @@ from kernels.threads import matrix_product
 
 
 @implements(linear_forward, "loops", "the definition: one dot product per output")
+@in_single_precision
 def linear_forward_loops(x: Array, weight: Array, bias: Array | None) -> Array:
     """y[n, o] = b[o] + sum_i x[n, i] w[o, i]."""
     batch, outputs = x.shape[0], weight.shape[0]
@@ -30,6 +32,7 @@ def linear_forward_loops(x: Array, weight: Array, bias: Array | None) -> Array:
 
 
 @implements(linear_forward, "matmul", "one matrix product for the whole batch")
+@in_single_precision
 def linear_forward_matmul(x: Array, weight: Array, bias: Array | None) -> Array:
     """Y = X W^T + b."""
     y = matrix_product(x, weight.T)  # (N, I) @ (I, O) -> (N, O)
@@ -39,6 +42,7 @@ def linear_forward_matmul(x: Array, weight: Array, bias: Array | None) -> Array:
 
 
 @implements(linear_backward_input, "loops", "the definition: every output hands its gradient back")
+@in_single_precision
 def linear_backward_input_loops(grad_output: Array, weight: Array) -> Array:
     """dx[n, i] = sum_o dy[n, o] w[o, i]."""
     (batch, outputs), inputs = grad_output.shape, weight.shape[1]
@@ -51,12 +55,14 @@ def linear_backward_input_loops(grad_output: Array, weight: Array) -> Array:
 
 
 @implements(linear_backward_input, "matmul", "one matrix product")
+@in_single_precision
 def linear_backward_input_matmul(grad_output: Array, weight: Array) -> Array:
     """dX = dY W."""
     return matrix_product(grad_output, weight)  # (N, O) @ (O, I) -> (N, I)
 
 
 @implements(linear_backward_weight, "loops", "the definition: every sample adds its outer product")
+@in_single_precision
 def linear_backward_weight_loops(grad_output: Array, x: Array) -> Array:
     """dw[o, i] = sum_n dy[n, o] x[n, i]."""
     (batch, outputs), inputs = grad_output.shape, x.shape[1]
@@ -69,12 +75,14 @@ def linear_backward_weight_loops(grad_output: Array, x: Array) -> Array:
 
 
 @implements(linear_backward_weight, "matmul", "one matrix product")
+@in_single_precision
 def linear_backward_weight_matmul(grad_output: Array, x: Array) -> Array:
     """dW = dY^T X."""
     return matrix_product(grad_output.T, x)  # (O, N) @ (N, I) -> (O, I)
 
 
 @implements(linear_backward_bias, "loops", "the definition: a sum over the batch")
+@in_single_precision
 def linear_backward_bias_loops(grad_output: Array) -> Array:
     """db[o] = sum_n dy[n, o]."""
     grad_bias = np.zeros(grad_output.shape[1], grad_output.dtype)
@@ -84,6 +92,7 @@ def linear_backward_bias_loops(grad_output: Array) -> Array:
 
 
 @implements(linear_backward_bias, "vectorized", "one reduction")
+@in_single_precision
 def linear_backward_bias_vectorized(grad_output: Array) -> Array:
     """db = sum over the batch axis."""
     total: Array = grad_output.sum(axis=0)

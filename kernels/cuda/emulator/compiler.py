@@ -91,7 +91,7 @@ def object_folder() -> Path:
 
 def preprocess(source: str, definitions: Sequence[str]) -> str:
     """Return a source with its macros expanded (EmulatorError: it is not well formed)."""
-    command = [*find_compiler(), "-x", "c++", "-E", "-P", *definitions, "-"]
+    command = [*find_compiler(), "-x", "c++", "-E", "-P", f"-I{HERE}", *definitions, "-"]
     answer = _run(command, source)
     if answer.returncode:
         raise EmulatorError(f"the kernel's source does not compile:\n{answer.stderr.strip()}")

@@ -6,6 +6,9 @@
 
 namespace emulator {
 
+template <class T>
+inline constexpr bool is_floating = std::is_floating_point_v<T>;
+
 // Parameters as text, each followed by ";": "f4" float, "i8" long long, "u1" unsigned char, "b1" bool; "*" follows
 // a pointer's element, "const " stands before what is only read.
 class Signature {
@@ -29,7 +32,7 @@ class Signature {
             append("void");
         } else {
             const char size[] = {char('0' + sizeof(T)), 0};
-            append(std::is_same_v<T, bool> ? "b" : std::is_floating_point_v<T> ? "f"
+            append(std::is_same_v<T, bool> ? "b" : is_floating<T> ? "f"
                    : std::is_signed_v<T> ? "i" : std::is_unsigned_v<T> ? "u" : "struct");
             append(size);
         }

@@ -28,6 +28,9 @@ void block_barrier(Place place);
 const uint64_t* exchange(unsigned mask, uint64_t value, Place place);
 unsigned living_lanes();
 
+// Ends the launch: the message says what this thread did wrong.
+void fail(Place place, const char* message);
+
 struct Launch {
     dim3 grid, block;
     uint64_t dynamic_shared_bytes;

@@ -346,6 +346,11 @@ void clean_up() {
 void* dynamic_shared_memory() { return dynamic_shared; }
 unsigned living_lanes() { return warps[self().warp].living; }
 
+void fail(Place place, const char* message) {
+    note(&place, "%s", message);
+    back_to_scheduler();
+}
+
 void block_barrier(Place place) {
     char* order = &barrier_order[barrier_phase % 2];
     Fiber& fiber = self();

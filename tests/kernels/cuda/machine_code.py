@@ -21,7 +21,8 @@ import numpy as np
 
 import kernels
 from kernels import registry
-from kernels.cuda import emulator, launch, register_tiles
+from kernels.cuda import emulator, launch, tiles
+from tests.kernels import halves
 from tests.kernels.cuda import nvrtc, transfer
 from tests.kernels.cuda.sweep import samples
 from tests.kernels.sample import Draw, Sample
@@ -43,6 +44,7 @@ MORE_REGISTERS.update(transform_inputs=128, transform_outputs=112)
 MORE_REGISTERS.update(gather_sum=128, correlate=128)
 # Words in the names of the operations with such products.
 TILED = ("conv2d",)
+FLOATS, HALVES = (np.float32, np.float64), (np.float16,)
 SEED = 5
 
 
@@ -89,15 +91,17 @@ def builds() -> list[Build]:
     """Every source with every set of macros that the samples ask for."""
     found: set[Build] = set()
     with _taking_down(found):
-        _call_versions(samples(None))
+        _call_versions(samples(None), FLOATS)
+        _call_versions(halves.SAMPLES, HALVES)
         with _every_product_is_large():
-            _call_versions(samples(None, TILED))
+            _call_versions(samples(None, TILED), FLOATS)
+            _call_versions(halves.SAMPLES, HALVES)
     return sorted(found)
 
 
-def _call_versions(chosen: Sequence[Sample]) -> None:
+def _call_versions(chosen: Sequence[Sample], dtypes: Sequence[Any]) -> None:
     for sample in chosen:
-        for dtype in (np.float32, np.float64):
+        for dtype in dtypes:
             for version in transfer.device_versions(sample.operation):
                 moved = transfer.arguments_for(version, sample.make(Draw(SEED, dtype)))
                 if moved is not None:
@@ -108,11 +112,11 @@ def _call_versions(chosen: Sequence[Sample]) -> None:
 @contextmanager
 def _every_product_is_large() -> Iterator[None]:
     """Within it one block is enough for the largest tiles, which no sample would get."""
-    before, register_tiles.ENOUGH_BLOCKS = register_tiles.ENOUGH_BLOCKS, 1
+    before, tiles.ENOUGH_BLOCKS = tiles.ENOUGH_BLOCKS, 1
     try:
         yield
     finally:
-        register_tiles.ENOUGH_BLOCKS = before
+        tiles.ENOUGH_BLOCKS = before
 
 
 def excess(kernel: nvrtc.Kernel) -> str:

@@ -55,6 +55,19 @@ def library() -> ctypes.CDLL | None:
     return ctypes.CDLL(found) if found else None
 
 
+@functools.cache
+def _include_options() -> tuple[str, ...]:
+    """Where CUDA's headers are, if they are installed beside the compiler."""
+    nvidia = importlib.util.find_spec("nvidia")
+    folders = list(nvidia.submodule_search_locations or ()) if nvidia else []
+    return tuple(
+        f"-I{path.parent}"
+        for folder in folders
+        for path in Path(folder).rglob("mma.h")
+        if path.parent.name != "crt"
+    )
+
+
 def version() -> str:
     """The compiler's version, as in 13.0."""
     major, minor = ctypes.c_int(), ctypes.c_int()
@@ -70,7 +83,7 @@ def compile_source(text: str, name: str, options: Sequence[str], architecture: s
     """
     program = ctypes.c_void_p()
     _nvrtc("CreateProgram", ctypes.byref(program), text.encode(), name.encode(), 0, None, None)
-    every = [*options, f"--gpu-architecture={architecture}", "--ptxas-options=-v"]
+    every = [*options, *_include_options(), f"--gpu-architecture={architecture}", "--ptxas-options=-v"]
     arguments = (ctypes.c_char_p * len(every))(*(option.encode() for option in every))
     try:
         failed = _call("CompileProgram", program, len(every), arguments)

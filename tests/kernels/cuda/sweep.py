@@ -51,7 +51,8 @@ def fault(sample: Sample, move: Callable[[Any], Any] = transfer.to_device) -> st
             got = transfer.run(version, sample, list(sample.make(Draw(SEED, np.float32))), move)
         except emulator.EmulatorError as error:
             return f"{version.name}: {error}"
-        if got is not None and tables.worst_error(got, want) > tables.bound(sample, np.float32):
+        bound = tables.bound(sample, np.float32, version.name)
+        if got is not None and tables.worst_error(got, want) > bound:
             return f"{version.name}: wrong values"
     return ""
 

@@ -19,12 +19,12 @@ from kernels.conv2d import (
 )
 from kernels.conv2d.gpu_implicit import backward_axes
 from kernels.conv2d.gpu_implicit_weight import part_length
-from kernels.cuda import emulator, register_tiles
+from kernels.cuda import emulator, tiles
 from kernels.window import Window
 from tests.kernels import tables
 from tests.kernels.sample import Draw
 
-TILINGS = {200: register_tiles.LARGE, 70: register_tiles.LARGE, 30: register_tiles.WIDE}
+TILINGS = {200: tiles.LARGE, 70: tiles.LARGE, 30: tiles.WIDE}
 WINDOWS = [Window.of((3, 2), (2, 1), ((0, 2), (3, 1)), (1, 2)), Window.of(1)]
 
 
@@ -36,8 +36,8 @@ def look_closely() -> Iterator[None]:
 
 def large_case(outputs: int, window: Window, monkeypatch: pytest.MonkeyPatch) -> tuple[np.ndarray, ...]:
     """x, weight, bias and the gradient of the output in two groups, for which the tiles are the largest."""
-    monkeypatch.setattr(register_tiles, "ENOUGH_BLOCKS", 1)
-    assert register_tiles.choose_tiling(outputs, 1, np.dtype(np.float32)) == TILINGS[outputs]
+    monkeypatch.setattr(tiles, "ENOUGH_BLOCKS", 1)
+    assert tiles.choose_tiling(outputs, 1, np.dtype(np.float32)) == TILINGS[outputs]
     draw = Draw(outputs, np.float32)
     x, weight, bias = (
         draw.normal(3, 10, 12, 9),

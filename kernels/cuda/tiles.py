@@ -1,16 +1,27 @@
-"""How large the tiles of a product are, see register_tiles.cuh."""
+"""How large the tiles of a product are, see tiles.cuh."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from kernels.cuda.launch import c_type
+from kernels.cuda.half import storage_macros
+from kernels.cuda.launch import array_module
 
 THREADS = 256
 SIDE = 16  # a block's threads are a square of so many
 ENOUGH_BLOCKS = 160  # as many keep a large GPU busy
+
+
+def has_tensor_header(array: Any) -> bool:
+    """Whether the compiler of an array's kernels has mma.h: the emulator brings it, CuPy needs a toolkit."""
+    module = array_module(array)
+    if module.__name__ != "cupy":
+        return True
+    toolkit = module.cuda.get_cuda_path()
+    return toolkit is not None and (Path(toolkit) / "include" / "mma.h").exists()
 
 
 class Tiling(NamedTuple):
@@ -27,11 +38,11 @@ class Tiling(NamedTuple):
         """Return how many blocks a product of this size takes."""
         return -(-rows // (self.rows * SIDE)) * -(-columns // (self.columns * SIDE))
 
-    def macros(self, stored: Any, real: Any) -> dict[str, str | int]:
-        """Return what the header wants to know, for elements kept as one dtype and computed in another."""
+    def macros(self, stored: Any, *, tensor_cores: bool = False) -> dict[str, str | int]:
+        """Return what the header wants to know, for elements of a dtype."""
         return {
-            "STORED": c_type(stored),
-            "REAL": c_type(real),
+            **storage_macros(stored),
+            "TENSOR_CORES": int(tensor_cores),
             "ROWS_EACH": self.rows,
             "COLUMNS_EACH": self.columns,
         }
