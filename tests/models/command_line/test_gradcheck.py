@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from minidnn import layer_checks
+from kernels.cuda import emulator
+from minidnn import device, layer_checks
 from minidnn.autograd import Function
 from minidnn.check_row import normal, operation
 from minidnn.tensor import Tensor, apply
@@ -139,3 +140,21 @@ def test_a_terminal_sees_progress() -> None:
     assert [outcome.message for outcome in outcomes] == [""] * len(outcomes)
     assert f"{len(outcomes)}/{len(outcomes)}" in screen.getvalue()
     assert "Flatten, axes 1 to 2" in screen.getvalue()
+
+
+def test_on_the_emulator() -> None:
+    try:
+        device("emulator")
+    except ValueError as missing:
+        pytest.skip(str(missing))
+    with emulator.use_mode("undefined"):  # compiled for the kernels' own tests too
+        result = run("leaky_relu", "--mode", "fast", "--device", "emulator")
+    assert result.exit_code == 0, result.output
+    assert "all right" in result.output
+
+
+def test_complex_steps_are_for_the_host() -> None:
+    result = run("linear", "--method", "complex", "--device", "emulator")
+    assert (
+        str(result.exception) == "--method must be central on emulator, whose kernels know no complex numbers"
+    )

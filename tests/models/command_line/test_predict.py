@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import minidnn
+from kernels.cuda import emulator
 from minidnn import Tensor, functional, nn, no_grad
 from minidnn.data import Preprocessing, open_image
 from minidnn.optim import SGD
@@ -366,3 +367,30 @@ def test_a_file_of_torchvision_gives_torchvisions_answer(folder: Path, capsys: A
         want = torch.softmax(reference(crops).double(), 1)[0].numpy()
     _, out, _ = run(capsys, "squeezenet1_1", "a.png", "--weights", "squeezenet.pth")
     assert_shows(out, "a.png", want, 5, "class {}")
+
+
+def test_predicts_alike_on_the_emulator(folder: Path, capsys: Any) -> None:
+    try:
+        minidnn.device("emulator")
+    except ValueError as missing:
+        pytest.skip(str(missing))
+    with emulator.use_mode("undefined"):  # compiled for the kernels' own tests too
+        status, out, _ = run(
+            capsys,
+            MODEL,
+            "--weights",
+            "first.safetensors",
+            "--labels",
+            "labels.txt",
+            "--device",
+            "emulator",
+            "a.png",
+        )
+    assert status == 0
+    assert_shows(out, "a.png", probabilities(network(0), prepared("a.png")), 5)
+
+
+def test_an_unknown_device_is_named(folder: Path, capsys: Any) -> None:
+    status, _, err = run(capsys, MODEL, "--weights", "first.safetensors", "--device", "tpu", "a.png")
+    assert status == 2
+    assert err == "minidnn: device must be one of 'cpu', 'gpu', 'emulator', got 'tpu'\n"
