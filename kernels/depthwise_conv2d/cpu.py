@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ from kernels.depthwise_conv2d.cpu_flat import (
     pays,
     weight_fits,
 )
-from kernels.depthwise_conv2d.cpu_lanes import TAPS, add_lanes
+from kernels.depthwise_conv2d.cpu_lanes import TAPS, add_lanes, tap_addresses
 from kernels.memory import empty
 from kernels.registry import implements
 from kernels.window import Window
@@ -259,11 +259,7 @@ def _add_products(
         grad_first = simd.address(kinds[2], grad_output, grad_at)
         source_first = simd.address(kinds[6], source, INDEX(0))
         offsets_first = simd.address(kinds[8], offsets, offsets_at)
-        elements = []
-        for k in range(TAPS):
-            exists = builder.icmp_signed("<", INDEX(k), count)
-            number = builder.select(exists, INDEX(k), builder.sub(count, INDEX(1)))
-            elements.append(simd.after(source_first, builder.load(simd.after(offsets_first, number))))
+        elements = tap_addresses(simd, source_first, offsets_first, count)
         vectors = builder.sdiv(builder.add(width, INDEX(simd.lanes - 1)), INDEX(simd.lanes))
         zeros = simd.constant(0.0)
 
@@ -323,28 +319,22 @@ implements(depthwise_conv2d_backward_weight, "flat", FLAT, backend="cpu", fits=w
 # ---- channels side by side
 
 CHANNELS = "a block of channels transposed, one in each lane of a vector"
-for _contract in (depthwise_conv2d_forward, depthwise_conv2d_forward_activated):
-    implements(
-        _contract,
-        "channels",
-        CHANNELS,
-        backend="cpu",
-        fits=cpu_channels.forward_fits,
-        pays=cpu_channels.forward_pays,
-    )(cpu_channels.convolve_channels)
-implements(
-    depthwise_conv2d_backward_input,
-    "channels",
-    CHANNELS,
-    backend="cpu",
-    fits=cpu_channels_backward.backward_fits,
-    pays=cpu_channels_backward.backward_pays,
-)(cpu_channels_backward.convolve_channels_back)
-implements(
-    depthwise_conv2d_backward_weight,
-    "channels",
-    CHANNELS,
-    backend="cpu",
-    fits=cpu_channels_backward.weight_fits,
-    pays=cpu_channels_backward.weight_pays,
-)(cpu_channels_backward.correlate_channels)
+_FORWARD = (cpu_channels.forward_fits, cpu_channels.forward_pays, cpu_channels.convolve_channels)
+_SIDE_BY_SIDE: tuple[tuple[Callable[..., Any], ...], ...] = (
+    (depthwise_conv2d_forward, *_FORWARD),
+    (depthwise_conv2d_forward_activated, *_FORWARD),
+    (
+        depthwise_conv2d_backward_input,
+        cpu_channels_backward.backward_fits,
+        cpu_channels_backward.backward_pays,
+        cpu_channels_backward.convolve_channels_back,
+    ),
+    (
+        depthwise_conv2d_backward_weight,
+        cpu_channels_backward.weight_fits,
+        cpu_channels_backward.weight_pays,
+        cpu_channels_backward.correlate_channels,
+    ),
+)
+for _operation, _fits, _pays, _run in _SIDE_BY_SIDE:
+    implements(_operation, "channels", CHANNELS, backend="cpu", fits=_fits, pays=_pays)(_run)

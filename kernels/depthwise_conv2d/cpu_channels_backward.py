@@ -24,11 +24,10 @@ from kernels.depthwise_conv2d.cpu_channels import (
     run_convolution,
     store_positions,
 )
+from kernels.depthwise_conv2d.cpu_lanes import TAPS, tap_addresses
 from kernels.memory import empty
 from kernels.window import Window
 
-# Taps whose sums are kept in registers together, for the weight's gradient.
-TAPS = 9
 # Planes of more positions go through the first-level cache as fast where they lie: for the weight's gradient.
 LARGEST_PLANE = 512
 
@@ -268,11 +267,7 @@ def _add_products(
         gradients_first = simd.address(kinds[2], gradients, INDEX(0))
         source_first = simd.address(kinds[5], source, INDEX(0))
         offsets_first = simd.address(kinds[8], offsets, offsets_at)
-        elements = []
-        for k in range(TAPS):
-            exists = builder.icmp_signed("<", INDEX(k), count)
-            number = builder.select(exists, INDEX(k), builder.sub(count, INDEX(1)))
-            elements.append(simd.after(source_first, builder.load(simd.after(offsets_first, number))))
+        elements = tap_addresses(simd, source_first, offsets_first, count)
 
         def row(i: Any, totals: Any) -> list[Any]:
             above, first = builder.mul(i, down), builder.mul(i, columns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kernels.cpu.compilation import compiled
-from kernels.cpu.simd import vector_lanes
+from kernels.cpu.simd import INDEX, VectorBuilder, vector_lanes
 
 # Taps whose sums are kept in registers together.
 TAPS = 9
@@ -21,3 +21,16 @@ def add_lanes(sums: Any, targets: int, count: int, grad_weight: Any, at: int) ->
             for lane in range(lanes):
                 total += sums[(m * (count + TAPS) + k) * lanes + lane]
             grad_weight[at + m * count + k] = total
+
+
+def tap_addresses(simd: VectorBuilder, source: Any, offsets: Any, count: Any) -> list[Any]:
+    """Write the addresses that TAPS taps see: `source` plus each of `count` offsets, the last repeated.
+
+    source, offsets: addresses of the first element and of the first offset.
+    """
+    builder, addresses = simd.builder, []
+    for k in range(TAPS):
+        exists = builder.icmp_signed("<", INDEX(k), count)
+        number = builder.select(exists, INDEX(k), builder.sub(count, INDEX(1)))
+        addresses.append(simd.after(source, builder.load(simd.after(offsets, number))))
+    return addresses
