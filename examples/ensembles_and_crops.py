@@ -15,9 +15,8 @@ What to make of it: of 4.9% errors crops leave 2.7%, an ensemble 3.5%, both 2.0%
 An ensemble lowers the loss in every one; crops do not in one of four, for they leave less pronounced
 probabilities.
 
-    python examples/ensembles_and_crops.py               # train, write ensembles_and_crops.csv, print the
-    table, draw the figure python examples/ensembles_and_crops.py --plot-only   # print and draw the
-    ensembles_and_crops.csv that is there
+    python examples/ensembles_and_crops.py               # train, write the table, print it, draw the figure
+    python examples/ensembles_and_crops.py --plot-only   # print and draw the table that is there
 
 Training takes about a minute of processor time; the figure needs matplotlib (the `plot` extra).
 """

@@ -1,0 +1,35 @@
+"""The applications at digit scale: what their committed tables say, and that a short run makes one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.examples.script import EXAMPLES, load_example, rows
+
+
+def column(name: str, key: str, value: str) -> dict[str, float]:
+    """A column of a committed table by another one; empty cells left out."""
+    return {row[key]: float(row[value]) for row in rows(EXAMPLES / f"{name}.csv") if row[value]}
+
+
+def test_super_resolution_is_better_than_interpolation() -> None:
+    psnr = column("super_resolution", "method", "psnr")
+    recognised = column("super_resolution", "method", "recognised")
+    assert psnr["network"] > psnr["bilinear"] + 2
+    assert recognised["truth"] > recognised["network"] > recognised["bilinear"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("super_resolution", ["--epochs", "2"]),
+    ],
+)
+def test_they_run(name: str, arguments: list[str], tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    load_example(name).main([*arguments, "--out", str(tmp_path)])
+    assert len(rows(tmp_path / f"{name}.csv")) == len(rows(EXAMPLES / f"{name}.csv"))
+    assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
