@@ -20,7 +20,8 @@ from kernels.conv_transpose2d import (
     conv_transpose2d_forward,
 )
 from kernels.cuda.activations import activation_number
-from kernels.cuda.launch import c_type, contiguous, empty_beside, floating
+from kernels.cuda.half import storage_macros
+from kernels.cuda.launch import contiguous, empty_beside, floating
 from kernels.cuda.window import window_arguments
 from kernels.elementwise import add
 from kernels.registry import implements
@@ -45,7 +46,7 @@ def _run(
         *map(np.int64, (y_shape[1], x_shape[1], groups)),
         *more,
     )
-    SOURCE.launch_each(kernel, arrays[-1].size, arguments, {"REAL": c_type(arrays[-1].dtype)})
+    SOURCE.launch_each(kernel, arrays[-1].size, arguments, storage_macros(arrays[-1].dtype))
 
 
 @implements(
