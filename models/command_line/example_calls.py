@@ -197,7 +197,7 @@ _BY_NAME: dict[str, Maker] = {
     "negative_slope": _constant(0.01),
     "probability": _constant(0.5),
     "seed": _constant(1),
-    "dtype": _constant(np.float64),
+    "dtype": _constant(np.dtype(np.float64)),
     "low": _constant(-1.0),
     "high": _constant(1.0),
     "axis": _constant(1),
