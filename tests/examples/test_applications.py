@@ -21,11 +21,19 @@ def test_super_resolution_is_better_than_interpolation() -> None:
     assert recognised["truth"] > recognised["network"] > recognised["bilinear"]
 
 
+def test_colours_are_right_for_most_digits() -> None:
+    psnr, right = (column("colourisation", "method", value) for value in ("psnr", "right_ink"))
+    assert right["network"] > 0.9
+    assert right["truth"] == 1
+    assert psnr["network"] > max(psnr["grey"], psnr["mean colour"]) + 6
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
         ("super_resolution", ["--epochs", "2"]),
+        ("colourisation", ["--epochs", "1"]),
     ],
 )
 def test_they_run(name: str, arguments: list[str], tmp_path: Path) -> None:
