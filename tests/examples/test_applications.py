@@ -28,12 +28,22 @@ def test_colours_are_right_for_most_digits() -> None:
     assert psnr["network"] > max(psnr["grey"], psnr["mean colour"]) + 6
 
 
+def test_sounds_are_told_apart_under_noise() -> None:
+    table = rows(EXAMPLES / "spectrograms.csv")
+    assert {row["noise"] for row in table} == {"1", "2", "4"}
+    for noise, least in (("1", 0.95), ("2", 0.75)):
+        reached = {row["classifier"]: float(row["accuracy"]) for row in table if row["noise"] == noise}
+        assert reached["convolutional"] > reached["linear"] + 0.3
+        assert reached["convolutional"] > least
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
         ("super_resolution", ["--epochs", "2"]),
         ("colourisation", ["--epochs", "1"]),
+        ("spectrograms", ["--epochs", "1", "--count", "64"]),
     ],
 )
 def test_they_run(name: str, arguments: list[str], tmp_path: Path) -> None:
