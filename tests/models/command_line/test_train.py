@@ -193,3 +193,22 @@ def test_weights_do_not_depend_on_the_number_of_threads(small: Path, tmp_path: P
             stdout=subprocess.DEVNULL,
         )
     assert_same_weights(tmp_path / "1.safetensors", tmp_path / "4.safetensors")
+
+
+@pytest.mark.slow
+def test_training_on_the_emulator_goes_as_on_the_host(tmp_path: Path) -> None:
+    """Two steps: the losses are the host's. AdamW turns rounding into steps where a gradient is next to 0."""
+    for split, prefix, count in (("train", "train", 64), ("test", "t10k", 20)):
+        dataset = digits(28, split)
+        images = (dataset.inputs[:count, 0] * 255).astype(np.uint8)
+        _write_idx(tmp_path / f"{prefix}-images-idx3-ubyte.gz", images)
+        _write_idx(tmp_path / f"{prefix}-labels-idx1-ubyte.gz", dataset.targets[:count].astype(np.uint8))
+    losses = []
+    for device in ("cpu", "emulator"):
+        options = ["--data", str(tmp_path), "--epochs", "1", "--checkpoint", str(tmp_path / device)]
+        command = [*COMMAND, *options, "--device", device]
+        result = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False)
+        assert result.returncode == 0, result.stderr
+        (epoch,) = load(tmp_path / device)["position"]["history"]
+        losses.append((epoch["train_loss"], epoch["test_loss"]))
+    assert np.allclose(losses[1], losses[0], rtol=1e-5)
