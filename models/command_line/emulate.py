@@ -29,10 +29,12 @@ class Run:
 
     Attributes:
         version: the row of the registry.
+        arguments: what it was given: the example, in float16 where the version takes halves only.
         steps: its launches and library calls in order; None where it does not take the arguments.
     """
 
     version: Version
+    arguments: Sequence[Any]
     steps: Sequence[Launch | LibraryCall] | None
 
 
@@ -70,7 +72,7 @@ def emulate(
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = max(console.width, 160)
-    _show(console, chosen, arguments)
+    _show(console, chosen)
     console.print(_ladder_table(runs, chosen))
     console.print(_LEGEND, markup=False)
 
@@ -134,20 +136,28 @@ def _chosen(wanted: str | None, runs: Sequence[Run], arguments: Sequence[Any]) -
 # ---- running ----------------------------------------------------------------------------------------
 
 
-def _run(version: Version, arguments: Sequence[Any]) -> Run:
+def _run(version: Version, example: Sequence[Any]) -> Run:
     """Run a version on copies of the arguments and count."""
     import kernels
     from kernels import registry
     from kernels.cuda import emulator
 
     contract = registry.contract(version.operation)
-    with kernels.use(**_everywhere(version)):
-        moved = _moved(version.operation, arguments)
-        if not version.fits(*moved):
-            return Run(version, None)
-        with emulator.count_accesses() as steps:
-            contract(*moved)
-    return Run(version, steps)
+    for arguments in (example, [_halves(argument) for argument in example]):
+        with kernels.use(**_everywhere(version)):
+            moved = _moved(version.operation, arguments)
+            if version.fits(*moved):
+                with emulator.count_accesses() as steps:
+                    contract(*moved)
+                return Run(version, arguments, steps)
+    return Run(version, example, None)
+
+
+def _halves(argument: Any) -> Any:
+    import numpy as np
+
+    is_array = isinstance(argument, np.ndarray) and argument.dtype == np.float32
+    return argument.astype(np.float16) if is_array else argument
 
 
 def _everywhere(version: Version) -> dict[str, str]:
@@ -182,7 +192,7 @@ def _to_emulator(argument: Any) -> Any:
 # ---- showing ----------------------------------------------------------------------------------------
 
 
-def _show(console: Console, run: Run, arguments: Sequence[Any]) -> None:
+def _show(console: Console, run: Run) -> None:
     """The version, its call, and its launches with a table for each."""
     from rich.markup import escape
 
@@ -190,7 +200,7 @@ def _show(console: Console, run: Run, arguments: Sequence[Any]) -> None:
 
     version = run.version
     console.print(f"[bold]{version.operation}, {version.name}[/]: {escape(version.idea)}")
-    console.print(f"{version.operation}({', '.join(map(_described, arguments))})", markup=False)
+    console.print(f"{version.operation}({', '.join(map(_described, run.arguments))})", markup=False)
     for step in run.steps or ():
         console.print()
         if not isinstance(step, Launch):

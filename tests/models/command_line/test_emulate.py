@@ -102,6 +102,14 @@ def test_other_operations_by_their_short_names(operation: str, title: str) -> No
 
 
 @needs_compiler
+def test_versions_for_halves_are_given_halves() -> None:
+    result = run("conv2d", "--version", "tensor_half", "--size", "1x2x5x5")
+    assert result.exit_code == 0, result.output
+    assert "conv2d_forward(float16[1x2x5x5], float16[8x2x3x3], float16[8]," in result.output
+    assert re.search(r"global load sources +. +2 ", result.output)
+
+
+@needs_compiler
 def test_conv2d_on_a_prepared_weight() -> None:
     result = run("conv2d_forward_prepared")
     if not registry.versions("conv2d_forward_prepared", "gpu"):
@@ -146,7 +154,7 @@ def test_a_users_mistakes(arguments: list[str], message: str) -> None:
 def test_a_version_that_does_not_take_the_size() -> None:
     tiles = registry.table()
     row = next(row for row in tiles if (row.operation, row.name) == ("depthwise_conv2d_forward", "tiles"))
-    runs = [Run(row, None)]
+    runs = [Run(row, (), None)]
     with pytest.raises(ValueError, match="version tiles of depthwise_conv2d_forward does not take arguments"):
         _chosen("1", runs, ())
     assert _sums(runs[0]) == ["does not take these arguments"]
