@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -77,11 +77,11 @@ def vgg11_d2l() -> Any:
 def reference(
     name: str,
     parameters: int,
-    last: int,
+    blocks: Sequence[int],
     build: Callable[[], Any] | None = None,
     source: str = "torchvision 0.28.0 VGG on the column of Simonyan and Zisserman's table 1",
 ) -> Reference:
-    """A row; `last` is the index of the last pooling. Only batch normalisation makes training mode differ."""
+    """A row; `blocks` counts their convolutions. Only batch normalisation makes training mode differ."""
     return Reference(
         name,
         build or partial(from_torchvision, name),
@@ -90,22 +90,38 @@ def reference(
         shape=(1, 3, 32, 48),
         training_shape=(4, 3, 32, 48) if name.endswith("_bn") else None,
         slow=True,
-        stages=("features.0", f"features.{last}", "classifier.0", "classifier.3"),
+        stages=stages(blocks, 3 if name.endswith("_bn") else 2, 1 if name.endswith("_lrn") else 0),
     )
 
 
+def stages(blocks: Sequence[int], modules: int = 2, normalisations: int = 0) -> tuple[str, ...]:
+    """The first convolution, every block's pooling, and the classifier's hidden layers.
+
+    A convolution comes as so many `modules`, and the first block ends with so many `normalisations`.
+    """
+    poolings, place = [], normalisations
+    for convolutions in blocks:
+        place += convolutions * modules
+        poolings.append(f"features.{place}")
+        place += 1
+    return "features.0", *poolings, "classifier.0", "classifier.3"
+
+
+# Convolutions of the blocks: columns A, B, C and D, E.
+A, B, D, E = (1, 1, 2, 2, 2), (2, 2, 2, 2, 2), (2, 2, 3, 3, 3), (2, 2, 4, 4, 4)
+
 REFERENCES = [
-    reference("vgg11", 132_863_336, 20),
-    reference("vgg11_lrn", 132_863_336, 21, vgg11_lrn),
-    reference("vgg13", 133_047_848, 24),
-    reference("vgg16_conv1", 133_638_952, 30, vgg16_conv1),
-    reference("vgg16", 138_357_544, 30),
-    reference("vgg19", 143_667_240, 36),
+    reference("vgg11", 132_863_336, A),
+    reference("vgg11_lrn", 132_863_336, A, vgg11_lrn),
+    reference("vgg13", 133_047_848, B),
+    reference("vgg16_conv1", 133_638_952, D, vgg16_conv1),
+    reference("vgg16", 138_357_544, D),
+    reference("vgg19", 143_667_240, E),
     # torchvision's published counts: two numbers more per map of the 2,752 (2,944; 4,224; 5,504) maps
-    reference("vgg11_bn", 132_868_840, 28),
-    reference("vgg13_bn", 133_053_736, 34),
-    reference("vgg16_bn", 138_365_992, 43),
-    reference("vgg19_bn", 143_678_248, 52),
+    reference("vgg11_bn", 132_868_840, A),
+    reference("vgg13_bn", 133_053_736, B),
+    reference("vgg16_bn", 138_365_992, D),
+    reference("vgg19_bn", 143_678_248, E),
     Reference(
         "vgg11_d2l",
         vgg11_d2l,
@@ -115,7 +131,7 @@ REFERENCES = [
         shape=(1, 1, 224, 224),
         training_shape=None,
         slow=True,
-        stages=("features.0", "features.20", "classifier.0", "classifier.3"),
+        stages=stages(A),
         fixed_size=True,
     ),
 ]
