@@ -11,7 +11,8 @@ is said of caches.
 
 A request is made of the n-th execution of an instruction by each thread of the warp, so threads that skip a
 turn of a loop are counted with later turns of the others. Accesses are those that the host's compiler
-leaves: what it keeps in registers, such as a number that a loop does not change, is read once.
+leaves: what it keeps in registers, such as a number that a loop does not change, is read once. What tensor
+cores load and store is counted as the emulator's stand-in for them does it, thread by thread.
 
 Source: NVIDIA, CUDA C++ Programming Guide, "Global Memory" and "Shared Memory" of compute capability 5.x and
 later.
