@@ -20,7 +20,7 @@ from kernels.conv2d.versions import announce_version, pack_nothing, run_on_weigh
 from kernels.cuda.activations import activation_number
 from kernels.cuda.half import storage_macros
 from kernels.cuda.launch import Source, contiguous, empty_beside, floating
-from kernels.cuda.tiles import THREADS, choose_tiling
+from kernels.cuda.tiles import LARGE, THREADS, WIDE, choose_tiling
 from kernels.registry import implements
 from kernels.window import Window
 
@@ -127,7 +127,9 @@ def gather(
     columns = batch * math.prod(axis.results for axis in axes)
     if not columns:
         return
-    tiling = choose_tiling(rows, columns, result.dtype)
+    # The largest tiles of TF32 would take more registers than there are.
+    largest = WIDE if tensor_cores and result.dtype == np.float32 else LARGE
+    tiling = choose_tiling(rows, columns, result.dtype, largest)
     arguments = (
         *(operands.source, operands.filters, operands.bias, result, activation_number(operands.activation)),
         *(np.int64(number) for number in (batch, groups, rows, operands.source.shape[1] // groups)),
