@@ -109,7 +109,8 @@ def _strided(array: np.ndarray) -> np.ndarray:
 def worst_error(got: Sequence[np.ndarray], want: Sequence[np.ndarray]) -> float:
     """The largest difference over all outputs, relative to each output's largest magnitude.
 
-    Integer and boolean outputs must be equal; infinities and NaN must stand in the same places.
+    Integer and boolean outputs must be equal; infinities and NaN must stand in the same places. NaN in place
+    of a number is an infinite error.
     """
     assert len(got) == len(want), f"{len(got)} outputs where {len(want)} are needed"
     worst = 0.0
@@ -122,7 +123,8 @@ def worst_error(got: Sequence[np.ndarray], want: Sequence[np.ndarray]) -> float:
         assert np.array_equal(np.where(finite, 0, ours), np.where(finite, 0, theirs), equal_nan=True)
         if finite.any():
             scale = max(float(np.abs(theirs[finite]).max()), 1e-30)
-            worst = max(worst, float(np.abs(ours[finite] - theirs[finite]).max()) / scale)
+            differences = np.nan_to_num(np.abs(ours[finite] - theirs[finite]), nan=np.inf)
+            worst = max(worst, float(differences.max()) / scale)
     return worst
 
 

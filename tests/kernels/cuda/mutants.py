@@ -153,6 +153,7 @@ HARMLESS = {
     "if (threadIdx.x != 0) ys[row] = partial[0]": "all other threads write the same number there",
     "a != a || a >= b ? a : b": "of two equal numbers either will do",
     "a != a || a <= b ? a : b": "of two equal numbers either will do",
+    "label != ignore_index || weight == weight": "0 or NaN times a score out of bounds: for address mode",
     "; /* the next row overwrites what was read */": "a block has a second row only of more than 65536",
 }
 
