@@ -20,6 +20,7 @@ EXEMPT = {
     "Parameter": "computes nothing",
     "LazyConv2d": "becomes a Conv2d at its first call",
     "LazyLinear": "becomes a Linear at its first call",
+    "utils": "is no layer",
 }
 
 

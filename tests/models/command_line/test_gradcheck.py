@@ -136,7 +136,7 @@ def test_a_terminal_sees_progress() -> None:
 
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=100)
-    outcomes = _run(layer_checks.select(["flatten"]), "fast", "central", 0, console)
+    outcomes = _run(layer_checks.select(["flatten"]), "fast", "central", 0, device("cpu"), console)
     assert [outcome.message for outcome in outcomes] == [""] * len(outcomes)
     assert f"{len(outcomes)}/{len(outcomes)}" in screen.getvalue()
     assert "Flatten, axes 1 to 2" in screen.getvalue()
