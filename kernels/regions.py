@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kernels.array import Array, check_floating, check_number
+from kernels.device import device_of, require_one_device, to_device, to_host
 
 # No picture is larger; integers up to here survive the rounding of corners and the counting of samples.
 FARTHEST = 2**30
@@ -47,7 +48,7 @@ def rois_from_boxes(boxes: Sequence[Array]) -> Array:
     """Return rois (K, 5) for boxes given image by image: row [i, x1, y1, x2, y2] for each row of boxes[i].
 
     Raises:
-        ValueError: no images, or an entry that is not (L, 4).
+        ValueError: no images, an entry that is not (L, 4), or entries on several devices.
         TypeError: a dtype other than float32 or float64, or mixed dtypes.
     """
     if not boxes:
@@ -58,6 +59,9 @@ def rois_from_boxes(boxes: Sequence[Array]) -> Array:
         check_floating(boxes=corners)
         if corners.dtype != boxes[0].dtype:
             raise TypeError(f"boxes[{i}] has dtype {corners.dtype} but boxes[0] has {boxes[0].dtype}")
-    corners = np.concatenate(boxes)  # (K, 4)
+    require_one_device(*boxes)
+    # They are few, so they are put together in host memory, wherever they lie.
+    corners = np.concatenate([to_host(entry) for entry in boxes])  # (K, 4)
     images = np.repeat(np.arange(len(boxes)), [len(entry) for entry in boxes])  # (K,)
-    return np.column_stack((images.astype(corners.dtype), corners))
+    rois: Array = to_device(np.column_stack((images.astype(corners.dtype), corners)), device_of(boxes[0]))
+    return rois

@@ -42,6 +42,7 @@ SHARED = {"loss.cu": "nll_loss", "product.cu": "matmul"}
 TRIALS = (
     ("undefined", transfer.to_device),
     ("undefined", transfer.transposed_to_device),
+    ("undefined", transfer.askew_to_device),
     ("orders", transfer.to_device),
 )
 

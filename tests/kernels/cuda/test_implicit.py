@@ -22,6 +22,7 @@ from kernels.conv2d.gpu_implicit_weight import part_length
 from kernels.cuda import emulator, tiles
 from kernels.window import Window
 from tests.kernels import tables
+from tests.kernels.cuda.transfer import askew_to_device
 from tests.kernels.sample import Draw
 
 TILINGS = {200: tiles.LARGE, 70: tiles.LARGE, 30: tiles.WIDE}
@@ -101,12 +102,6 @@ def test_parts_cover_all_places(places: int, blocks: int) -> None:
     assert number * length >= places > (number - 1) * length or places == 0
 
 
-def askew(array: np.ndarray) -> Any:
-    """The array in memory that begins between two vectors."""
-    flat = emulator.asarray(np.concatenate([[0], array.reshape(-1)]).astype(array.dtype))
-    return flat[1:].reshape(array.shape)
-
-
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_arrays_that_begin_between_two_vectors(dtype: Any) -> None:
     draw = Draw(7, dtype)
@@ -114,7 +109,7 @@ def test_arrays_that_begin_between_two_vectors(dtype: Any) -> None:
     with kernels.use(backend="reference"):
         want = conv2d_forward(x, weight, None, Window.of(1), 1)
     with kernels.use(conv2d_forward="implicit"):
-        got = conv2d_forward(askew(x), askew(weight), None, Window.of(1), 1)
+        got = conv2d_forward(askew_to_device(x), askew_to_device(weight), None, Window.of(1), 1)
     np.testing.assert_allclose(got.get(), want, rtol=0, atol=64 * np.finfo(dtype).eps)
 
 

@@ -34,6 +34,14 @@ def transposed_to_device(argument: Any, device: Device = EMULATOR) -> Any:
     return to_device(argument, device)
 
 
+def askew_to_device(argument: Any, device: Device = EMULATOR) -> Any:
+    """The same elements, the first one between two vectors in memory."""
+    if isinstance(argument, np.ndarray) and argument.ndim > 0:
+        flat = np.concatenate([np.zeros(1, argument.dtype), argument.reshape(-1)])
+        return to_device(flat, device)[1:].reshape(argument.shape)
+    return to_device(argument, device)
+
+
 def arguments_for(
     version: Version, arguments: Sequence[Any], move: Callable[[Any], Any] = to_device
 ) -> list[Any] | None:

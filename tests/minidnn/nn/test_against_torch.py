@@ -35,7 +35,7 @@ def test_forward_gradients_and_state(case: ModuleCase) -> None:
 
 
 # Containers and the bases are compared in tests of their own (test_container.py, test_module.py).
-WITHOUT_CASE = {"Concat", "Module", "ModuleList", "Parameter", "Sequential"}
+WITHOUT_CASE = {"Concat", "Module", "ModuleList", "Parameter", "Sequential", "utils"}
 
 
 def test_every_layer_has_a_case() -> None:
