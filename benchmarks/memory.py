@@ -24,6 +24,7 @@ CALLS = 3
 
 def peak_bytes(run: Callable[[], Any]) -> int | None:
     """Return how far the call raises the process's resident memory; None where the system does not tell."""
+    gc.collect()
     try:
         return min(_one_peak(run) for _ in range(CALLS))
     except OSError:
@@ -31,7 +32,6 @@ def peak_bytes(run: Callable[[], Any]) -> int | None:
 
 
 def _one_peak(run: Callable[[], Any]) -> int:
-    gc.collect()
     _trim()
     RESET.write_text(PEAK_RESIDENT)
     before = read_status("VmRSS")
