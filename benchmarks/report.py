@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import pictures
 from benchmarks.figures import (
     SUM_MARGIN,
     Results,
@@ -36,14 +35,23 @@ def write(folder: Path) -> list[Path]:
 
     Raises:
         ValueError: the folder has no results.
+        ImportError: matplotlib is missing.
     """
     results = Results.read(folder)
-    drawn = pictures.draw(results, folder)
+    drawn = _draw(results, folder)
     judged = outcomes(results)
     page, summary = folder / PAGE, folder / SUMMARY
     page.write_text(_page(results, judged, drawn))
     summary.write_text(markdown(results, judged))
     return [page, summary, *drawn]
+
+
+def _draw(results: Results, folder: Path) -> list[Path]:
+    try:
+        from benchmarks import pictures
+    except ImportError as missing:
+        raise ImportError("the pictures need matplotlib: pip install 'minidnn[bench]'") from missing
+    return pictures.draw(results, folder)
 
 
 def aims(folder: Path, targets: Sequence[Target] | None = None) -> Iterable[str]:

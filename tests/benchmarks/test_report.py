@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from html.parser import HTMLParser
 
 import pytest
@@ -109,3 +110,13 @@ def test_the_terminal_names_the_rows_that_are_behind(folder) -> None:
 def test_a_folder_without_results_is_refused(tmp_path) -> None:
     with pytest.raises(ValueError, match="has no results; measure first"):
         Results.read(tmp_path)
+
+
+def test_without_matplotlib_it_says_what_to_install(folder, monkeypatch) -> None:
+    from benchmarks import report
+
+    monkeypatch.setitem(sys.modules, "benchmarks.pictures", None)
+    monkeypatch.delattr("benchmarks.pictures", raising=False)
+    with pytest.raises(ImportError, match=r"pip install 'minidnn\[bench\]'"):
+        report.write(folder)
+    assert list(report.aims(folder))
