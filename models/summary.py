@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from kernels.array import Array
+from minidnn import costs
 from minidnn.modes import no_grad
 from minidnn.nn import Conv2d, ConvTranspose2d, Linear, LocallyConnected2d, Module
 from minidnn.tensor import Tensor
@@ -30,36 +31,20 @@ from models.lenet import TableConv2d
 Shape = tuple[int, ...]
 
 
-def _of_convolution(layer: Conv2d, inputs: Shape, outputs: Shape) -> int:
-    """Every output element is a sum over the taps of its group's channels."""
-    return math.prod(outputs) * math.prod(layer.weight.shape[1:])
-
-
-def _of_locally_connected(layer: LocallyConnected2d, inputs: Shape, outputs: Shape) -> int:
-    """As a convolution; the weight is (OH, OW, out, in, KH, KW)."""
-    return math.prod(outputs) * math.prod(layer.weight.shape[3:])
-
-
-def _of_transposed_convolution(layer: ConvTranspose2d, inputs: Shape, outputs: Shape) -> int:
-    """Every input element is spread over the taps of its group's output channels."""
-    return math.prod(inputs) * math.prod(layer.weight.shape[1:])
-
-
 def _of_table_convolution(layer: TableConv2d, inputs: Shape, outputs: Shape) -> int:
     """Every connection is a filter over one map; the weight is (connections, KH, KW)."""
     return outputs[0] * math.prod(outputs[2:]) * math.prod(layer.weight.shape)
 
 
-def _of_linear(layer: Linear, inputs: Shape, outputs: Shape) -> int:
-    """Every output is a sum over the inputs."""
-    return math.prod(outputs) * layer.weight.shape[1]
-
-
 RULES: dict[type[Module], Callable[[Any, Shape, Shape], int]] = {
-    Conv2d: _of_convolution,
-    LocallyConnected2d: _of_locally_connected,
-    ConvTranspose2d: _of_transposed_convolution,
-    Linear: _of_linear,
+    Conv2d: lambda layer, inputs, outputs: costs.convolution(outputs, layer.weight.shape).value,
+    LocallyConnected2d: lambda layer, inputs, outputs: (
+        costs.locally_connected(outputs, layer.weight.shape).value
+    ),
+    ConvTranspose2d: lambda layer, inputs, outputs: (
+        costs.transposed_convolution(inputs, layer.weight.shape).value
+    ),
+    Linear: lambda layer, inputs, outputs: costs.linear(outputs, layer.weight.shape).value,
     TableConv2d: _of_table_convolution,
 }
 
