@@ -1,0 +1,87 @@
+"""What the pages of docs/ show is true: their Python runs, their commands exist, what they include is there."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+
+from tests.docs.pages import DOCS, PAGES, ROOT, blocks, sources
+from tests.docs.surroundings import SURROUNDINGS
+
+WITH_PYTHON = [page for page in PAGES if any(block.language == "python" for block in blocks(page))]
+WITH_SOURCES = [page for page in PAGES if sources(page)]
+COMMANDS = [
+    (page, line.partition(" #")[0].strip())
+    for page in PAGES
+    for block in blocks(page)
+    if block.language in ("sh", "bash", "shell", "console")
+    for line in block.text.splitlines()
+    if line.strip() and not line.startswith("#")
+]
+WALKS = [page for page in PAGES if page.startswith("walks/") and page != "walks/index.md"]
+
+
+@pytest.mark.parametrize("page", WITH_PYTHON)
+def test_python_blocks_run(page: str, tmp_path, monkeypatch) -> None:
+    """In the page's order and in one namespace, in an empty folder with what the page says to be there."""
+    monkeypatch.chdir(tmp_path)
+    namespace = {"__name__": "page"}
+    for prepare in SURROUNDINGS.get(page, ()):
+        prepare(namespace)
+    for block in blocks(page):
+        if block.language == "python":
+            source = "\n" * (block.line - 1) + block.text  # so that a traceback names the page's line
+            exec(compile(source, str(DOCS / page), "exec"), namespace)
+
+
+@pytest.mark.parametrize("page", WITH_SOURCES)
+def test_included_definitions_exist(page: str) -> None:
+    from excerpts import excerpt
+
+    for path, name in sources(page):
+        assert name.rpartition(".")[2] in excerpt(path, name).text
+
+
+@pytest.mark.parametrize("page", WALKS)
+def test_a_walk_goes_all_the_way(page: str) -> None:
+    """Formula, backward, reference, Numba and CUDA, with code from the kernels' folders, and something to run."""
+    text = (DOCS / page).read_text()
+    for heading in ("Formula", "Backward", "Reference", "Numba", "CUDA"):
+        assert f"\n## {heading}" in text, heading
+    shown = {path.rpartition("/")[2] for path, _ in sources(page)}
+    assert any(path.endswith(".py") for path in shown)
+    assert any(path.endswith((".cu", ".cuh")) for path in shown)
+    assert page in WITH_PYTHON
+
+
+@pytest.mark.parametrize(("page", "command"), COMMANDS, ids=lambda value: str(value)[:60])
+def test_commands_exist(page: str, command: str) -> None:
+    words = shlex.split(command)
+    if words[0] == "minidnn":
+        _check_minidnn(words[1:])
+    elif words[:2] == ["python", "-m"]:
+        _check_module(words[2])
+    elif words[0] == "python":
+        assert (ROOT / words[1]).is_file(), command
+    else:
+        assert words[0] in ("pip", "pytest", "cd", "git", "ls", "open"), f"unknown command in {page}: {command}"
+
+
+def _check_minidnn(words: list[str]) -> None:
+    import typer
+
+    from models.command_line import app
+
+    subcommand = typer.main.get_command(app).get_command(None, words[0])  # type: ignore[attr-defined]
+    assert subcommand is not None, f"{words[0]} is no subcommand"
+    if subcommand.params:
+        known = {option for parameter in subcommand.params for option in parameter.opts}
+        assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known
+
+
+def _check_module(name: str) -> None:
+    """A module of the project, or a tool that an extra installs."""
+    parts = name.split(".")
+    inside = any((ROOT / "/".join(parts)).with_suffix(end).exists() for end in ("", ".py"))
+    assert inside or name in ("pip", "sphinx", "pytest", "jupyter", "venv", "http.server"), name
