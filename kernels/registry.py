@@ -18,11 +18,13 @@ import importlib
 import importlib.util
 import pkgutil
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, field
-from typing import Any, ParamSpec, TypeVar
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -79,6 +81,10 @@ _folders: dict[str, str] = {}
 _loaded: set[tuple[str, str]] = set()
 _remembered: dict[tuple[str, str | None, str | None, bool], tuple[Version, ...]] = {}
 _selection: ContextVar[Selection] = ContextVar("kernels_selection", default=_EVERYTHING)
+# Runs a chosen version on arguments, in its place.
+Listener: TypeAlias = Callable[..., Any]
+_listener: ContextVar[Listener | None] = ContextVar("kernels_listener", default=None)
+_listening = threading.Lock()
 
 
 def implements(
@@ -159,7 +165,7 @@ def dispatch(contract: Callable[P, R], *arguments: P.args, **keywords: P.kwargs)
 
     Overflow and invalid operations give infinity and NaN without NumPy's warnings, as on every backend.
     """
-    function: Callable[P, R] = _chosen(contract, arguments, keywords).function
+    function: Callable[P, R] = _to_run(contract, arguments, keywords).function
     return function(*arguments, **keywords)
 
 
@@ -207,6 +213,41 @@ def _no_version(operation: str, backend: str | None, wanted: str | None, device:
     return (
         f"{operation} has no version for {asked} that takes these arguments{place}; it has: {', '.join(rows)}"
     )
+
+
+def _told(contract: Callable[..., Any], arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Version:
+    """The chosen version, to be run by the listener of this context if it has one."""
+    version = _chosen(contract, arguments, keywords)
+    listener = _listener.get()
+    return version if listener is None else replace(version, function=partial(listener, version))
+
+
+# What `dispatch` asks; another function only while somebody listens, so that else nobody pays for it.
+_to_run = _chosen
+_listeners = 0
+
+
+@contextmanager
+def listen(listener: Listener) -> Iterator[None]:
+    """Let `listener(version, *arguments, **keywords)` run every kernel while the context lasts.
+
+    It is to call `version.function(*arguments, **keywords)` and to return what that returns. Calls from other
+    threads are not its own.
+    """
+    _count_listeners(1)
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+        _count_listeners(-1)
+
+
+def _count_listeners(more: int) -> None:
+    global _listeners, _to_run
+    with _listening:
+        _listeners += more
+        _to_run = _told if _listeners else _chosen
 
 
 def selection() -> Selection:
@@ -258,6 +299,15 @@ def versions(operation: str, backend: str | None = None) -> tuple[str, ...]:
 def table() -> tuple[Version, ...]:
     """Return every row: all operations, backends and versions. Loads every backend's file."""
     return tuple(row for operation in operations() for row in _rows(operation, None))
+
+
+def ladders(operation: str) -> tuple[Version, ...]:
+    """Return an operation's rows, backend by backend, each in ladder order.
+
+    Raises:
+        ValueError: an unknown operation.
+    """
+    return tuple(_rows(operation, None))
 
 
 def contract(operation: str) -> Callable[..., Any]:

@@ -15,7 +15,7 @@ if getattr(kernels, "BELONGS_TO", None) != "minidnn":
     raise ImportError(f"minidnn needs its own package 'kernels', but {_shadow} shadows it; rename it")
 
 from kernels import get_num_threads, set_num_threads
-from minidnn import data, functional, init, nn, optim
+from minidnn import amp, data, functional, init, nn, optim
 from minidnn.autograd import Function
 from minidnn.creation import (
     arange,
@@ -52,6 +52,7 @@ from minidnn.modes import anomaly_mode, enable_grad, is_grad_enabled, no_grad
 from minidnn.random import manual_seed
 from minidnn.serialization import load, save
 from minidnn.tensor import Tensor, apply, apply_many, as_tensor
+from minidnn.tracing import trace
 
 __version__ = "0.1.0"
 
@@ -59,6 +60,7 @@ __all__ = [
     "Device",
     "Function",
     "Tensor",
+    "amp",
     "anomaly_mode",
     "apply",
     "apply_many",
@@ -101,6 +103,7 @@ __all__ = [
     "stack",
     "synchronize",
     "tensor",
+    "trace",
     "where",
     "zeros",
     "zeros_like",

@@ -1,4 +1,4 @@
-"""The modes of a context (a thread or a task): whether operations are recorded, and whether checked."""
+"""The modes of a context (a thread or a task): whether operations are recorded, checked, run in float16."""
 
 from __future__ import annotations
 
@@ -24,11 +24,13 @@ class Modes(NamedTuple):
         recording: operations on tensors that require gradients become part of the graph.
         anomaly: every result and gradient is searched for NaN and infinities.
         observer: runs all operations, to note what they are; None: nobody does.
+        autocast: convolutions and linear layers run in float16, see `minidnn.amp`.
     """
 
     recording: bool = True
     anomaly: bool = False
     observer: Observer | None = None
+    autocast: bool = False
 
 
 _DEFAULT = Modes()
@@ -76,11 +78,22 @@ class anomaly_mode(_Switch):  # noqa: N801 - a context manager beside no_grad
         super().__init__(anomaly=True)
 
 
+class autocast(_Switch):  # noqa: N801 - PyTorch's name
+    """Run convolutions and linear layers on float32 tensors in float16; see `minidnn.amp`.
+
+    Args:
+        enabled: False keeps float32, also inside another one.
+    """
+
+    def __init__(self, enabled: bool = True) -> None:
+        super().__init__(autocast=enabled)
+
+
 class observed_by(_Switch):  # noqa: N801 - a context manager beside no_grad
-    """Let an observer run all operations, outside the graph."""
+    """Let an observer run all operations; whether they become part of the graph is as it was."""
 
     def __init__(self, observer: Observer) -> None:
-        super().__init__(recording=False, observer=observer)
+        super().__init__(observer=observer)
 
 
 def is_grad_enabled() -> bool:

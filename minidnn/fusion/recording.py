@@ -75,7 +75,7 @@ def record(model: Module, x: Array) -> Program:
     """
     given = Tensor(x)
     recorder = Recorder(given.data)
-    with observed_by(recorder):
+    with no_grad(), observed_by(recorder):
         output = model(given)
     if not isinstance(output, Tensor):
         raise TypeError(f"model must return one Tensor to be fused, it returns {type(output).__name__}")

@@ -9,7 +9,7 @@ import numpy as np
 from kernels import elementwise, indexing
 from kernels.device import broadcast_to, device_of, is_array, overwrite, to_device
 from kernels.operands import check_broadcast
-from minidnn.modes import is_grad_enabled
+from minidnn.modes import MODES
 from minidnn.operators import arithmetic
 from minidnn.operators import indexing as places
 from minidnn.tensor_methods.base import TensorBase
@@ -34,8 +34,9 @@ class Indexing(Shape):
     def __setitem__(self, key: Any, value: Any) -> None:
         basic, advanced = places.split_key(_parts(key), self._array)
         values = self._as_own_dtype(value)
-        recorded = isinstance(values, TensorBase) and values._requires_grad
-        if not (is_grad_enabled() and (recorded or self._requires_grad)):
+        differentiated = self._requires_grad or (isinstance(values, TensorBase) and values._requires_grad)
+        modes = MODES.get()
+        if modes.observer is None and not (modes.recording and differentiated):
             view = self._array[places.open_ended(basic)]
             written = raw(values)
             overwrite(view, indexing.index_assign(view, advanced, written) if advanced else written)

@@ -1,0 +1,25 @@
+"""Traces: what every operation of a model did, forward and backward, and what it cost."""
+
+from minidnn.tracing.recording import trace
+from minidnn.tracing.records import (
+    ArrayRecord,
+    KernelCall,
+    ModuleRecord,
+    OperationArrays,
+    OperationRecord,
+    SourceLine,
+    Statistics,
+)
+from minidnn.tracing.trace import Trace
+
+__all__ = [
+    "ArrayRecord",
+    "KernelCall",
+    "ModuleRecord",
+    "OperationArrays",
+    "OperationRecord",
+    "SourceLine",
+    "Statistics",
+    "Trace",
+    "trace",
+]

@@ -1,0 +1,190 @@
+"""What a trace consists of: records of operations, arrays, kernels and modules.
+
+Records are plain values: they can be compared, stored and sent, and they keep no memory of the run alive
+unless `trace(..., keep_arrays=True)` asked for it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+
+from kernels.array import Array
+
+Direction: TypeAlias = Literal["forward", "backward"]
+
+
+class SourceLine(NamedTuple):
+    """Where a method stands.
+
+    Attributes:
+        file: relative to the project, with slashes; absolute for a Function from elsewhere.
+        line: of the word `def`, counted from 1.
+    """
+
+    file: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What an array's elements are like. NaN and infinities are counted and left out of everything else.
+
+    Attributes:
+        minimum, maximum, mean: of the finite elements.
+        standard_deviation: sqrt(mean((x - mean)^2)), over all of them (not their number less one).
+        zeros: how many are 0.
+        not_finite: how many are NaN or infinite.
+        counts: how many lie in each interval of the histogram; sums up to the number of finite elements.
+        edges: of the intervals, one more than counts; an interval holds its left edge, the last both.
+    """
+
+    minimum: float
+    maximum: float
+    mean: float
+    standard_deviation: float
+    zeros: int
+    not_finite: int
+    counts: tuple[int, ...]
+    edges: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class ArrayRecord:
+    """An array that an operation read, made or was given as a gradient.
+
+    Attributes:
+        role: what the operation calls it: "x", "weight", "output".
+        name: a parameter's or buffer's dotted path in the model, or None.
+        shape: sizes along the axes.
+        dtype: the elements' type by name.
+        statistics: of its elements as they were then; None where there is no finite one.
+    """
+
+    role: str
+    name: str | None
+    shape: tuple[int, ...]
+    dtype: str
+    statistics: Statistics | None
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def bytes(self) -> int:
+        """What the elements take."""
+        return self.size * np.dtype(self.dtype).itemsize
+
+
+@dataclass(frozen=True)
+class KernelCall:
+    """A kernel that an operation ran; those that a kernel calls itself are counted with it.
+
+    Attributes:
+        operation: the contract's name, such as "conv2d_forward".
+        backend: "reference", "cpu" or "gpu".
+        version: the name on the ladder of the version that ran.
+        direction: in which pass.
+        seconds: how long it took.
+    """
+
+    operation: str
+    backend: str
+    version: str
+    direction: Direction
+    seconds: float
+
+
+@dataclass(frozen=True)
+class OperationArrays:
+    """The arrays of one operation, copies in host memory, as OperationRecord's fields of these names."""
+
+    inputs: tuple[Array, ...]
+    outputs: tuple[Array, ...]
+    gradients: tuple[Array | None, ...] = ()
+    input_gradients: tuple[Array | None, ...] = ()
+
+
+@dataclass(frozen=True)
+class OperationRecord:
+    """One operation: a Function that was applied, and what became of it in backward.
+
+    Attributes:
+        index: its place in the order of execution.
+        module: dotted path of the module in whose forward it ran; "" is the model itself, and the loss.
+        function: the Function's class name.
+        arguments: stride, padding and the like, as plain values by name.
+        parents: indices of the operations whose outputs it read, in order.
+        inputs: what forward read; operands that were left out (no bias) are not here.
+        outputs: what forward made.
+        gradients: for each output what arrived in backward, None where nothing did; empty without backward.
+        input_gradients: for each input what this operation's backward returned, None where it is not wanted.
+            Where an array is read by several operations its gradient is the sum of theirs.
+        kernels: what it ran, forward then backward.
+        multiply_adds: of the forward pass, by `minidnn.costs`.
+        bytes_moved: of all arrays that forward reads and writes, each once; 0 for a view.
+        forward_seconds: how long forward took.
+        backward_seconds: how long backward took; None where it did not run.
+        backward_position: as how many-th its backward ran, from 0; None where it did not.
+        forward_source, backward_source: where its methods stand.
+        arrays: with `keep_arrays=True`, the arrays themselves.
+    """
+
+    index: int
+    module: str
+    function: str
+    arguments: Mapping[str, Any]
+    parents: tuple[int, ...]
+    inputs: tuple[ArrayRecord, ...]
+    outputs: tuple[ArrayRecord, ...]
+    kernels: tuple[KernelCall, ...]
+    multiply_adds: int
+    bytes_moved: int
+    forward_seconds: float
+    forward_source: SourceLine
+    backward_source: SourceLine
+    gradients: tuple[ArrayRecord | None, ...] = ()
+    input_gradients: tuple[ArrayRecord | None, ...] = ()
+    backward_seconds: float | None = None
+    backward_position: int | None = None
+    arrays: OperationArrays | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def parameters(self) -> tuple[ArrayRecord, ...]:
+        """Those of the inputs that are the model's parameters or buffers."""
+        return tuple(record for record in self.inputs if record.name is not None)
+
+    @property
+    def parameter_gradients(self) -> dict[str, ArrayRecord]:
+        """This operation's gradient of each parameter, by the parameter's path."""
+        pairs = zip(self.inputs, self.input_gradients, strict=False)
+        return {
+            record.name: gradient
+            for record, gradient in pairs
+            if record.name is not None and gradient is not None
+        }
+
+
+@dataclass(frozen=True)
+class ModuleRecord:
+    """A module of the model.
+
+    Attributes:
+        path: dotted, "" for the model.
+        class_name: the class's name.
+        description: the class and its arguments in one line, such as "Conv2d(1, 6, kernel_size=(5, 5))".
+        parameters: trained numbers that it holds itself, without its children.
+        children: the paths of the modules below it.
+    """
+
+    path: str
+    class_name: str
+    description: str
+    parameters: int
+    children: tuple[str, ...]

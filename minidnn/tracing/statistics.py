@@ -1,0 +1,49 @@
+"""What an array's elements are like: extremes, moments, a histogram."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.array import Array
+from kernels.device import to_host
+from minidnn.tracing.records import Statistics
+
+BINS = 32
+# Elements that are converted to float64 at a time: large weights must not be copied whole.
+_BLOCK = 1 << 20
+
+
+def summarize(array: Array) -> Statistics | None:
+    """Return the statistics of all elements, in float64; None where no element is finite.
+
+    Args:
+        array: of numbers or bool, wherever it lies.
+    """
+    elements = to_host(array).reshape(-1)
+    finite = np.isfinite(elements)
+    values = elements if finite.all() else elements[finite]
+    if values.size == 0:
+        return None
+    minimum, maximum = float(values.min()), float(values.max())
+    mean = float(sum(block.sum() for block in _blocks(values)) / values.size)
+    squares = sum(np.square(block - mean).sum() for block in _blocks(values))
+    edges = np.histogram_bin_edges(np.array([minimum, maximum]), BINS)
+    counts = sum(np.histogram(block, edges)[0] for block in _blocks(values))
+    return Statistics(
+        minimum=minimum,
+        maximum=maximum,
+        mean=mean,
+        standard_deviation=float(np.sqrt(squares / values.size)),
+        zeros=int(values.size - np.count_nonzero(values)),
+        not_finite=int(elements.size - values.size),
+        counts=tuple(np.asarray(counts).tolist()),
+        edges=tuple(edges.tolist()),
+    )
+
+
+def _blocks(values: Array) -> Iterator[npt.NDArray[np.float64]]:
+    for start in range(0, values.size, _BLOCK):
+        yield values[start : start + _BLOCK].astype(np.float64)
