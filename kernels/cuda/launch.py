@@ -117,8 +117,13 @@ class Source:
         header = re.fullmatch(r'#include "(\w+\.cuh)"', line)
         if not header:
             return line
-        text = (HERE / header[1]).read_text().replace("#pragma once\n", "\n")
+        text = self.header((HERE / header[1]).read_text())
         return f'#line 1 "{header[1]}"\n{text}\n#line {number + 1} "{self.path.name}"'
+
+    @staticmethod
+    def header(text: str) -> str:
+        """Return a header's text as a source holds it."""
+        return text.replace("#pragma once\n", "\n")
 
     def launch(
         self,

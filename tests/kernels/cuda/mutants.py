@@ -1,18 +1,19 @@
-"""Mutants of the CUDA kernels: each has one small fault, and the samples on the emulator must notice it.
+"""Mutants of the CUDA kernels: each has one small fault, and the tests on the emulator must notice it.
 
-python -m tests.kernels.cuda.mutants              all of them: writes mutants.json
-python -m tests.kernels.cuda.mutants pool2d       those of one folder: its part of mutants.json
-python -m tests.kernels.cuda.mutants --draw 20    twenty, drawn by a seed; nothing is written
+python -m tests.kernels.cuda.mutants                    of every file that mutants.json does not know as it is
+python -m tests.kernels.cuda.mutants pool2d tiles.cuh   of the files of a folder, of one file
+python -m tests.kernels.cuda.mutants --most 25          of larger files so many of each, drawn by a seed
+python -m tests.kernels.cuda.mutants --draw 20          twenty of all; nothing is written
 
-A mutant is noticed if it does not come through the samples of its folder: wrong values, a fault that the
-emulator finds, no end. Those that do not compile are no mutants. What survives is listed with the reason in
-HARMLESS.
+A mutant is noticed if it does not come through the samples of its folder, see judge.py: wrong values, a fault
+that the emulator finds, no end. Those that do not compile are no mutants. What survives is listed with the
+reason in harmless.py. mutants.json is written after every file: a run that was stopped goes on from there.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
+import hashlib
 import json
 import os
 import random
@@ -21,30 +22,37 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from kernels.cuda import emulator
 from kernels.cuda.launch import Source
-from tests.kernels import tables
-from tests.kernels.cuda import sweep, transfer
+from tests.kernels.cuda.harmless import reason
 
 ROOT = Path(__file__).parents[3]
 RESULTS = Path(__file__).parent / "mutants.json"
 SEED = 11
-SECONDS = 120
-CHILD = "--in-this-process"
 NOTICED, SURVIVED, INVALID = "noticed", "survived", "does not compile"
-# Sources beside the operations' folders, and an operation that runs them.
-SHARED = {"loss.cu": "nll_loss", "product.cu": "matmul"}
-# How the samples are run until one notices: for values and bounds, for other layouts, for races.
-TRIALS = (
-    ("undefined", transfer.to_device),
-    ("undefined", transfer.transposed_to_device),
-    ("undefined", transfer.askew_to_device),
-    ("orders", transfer.to_device),
-)
+# Sources beside the operations' folders, and a folder whose operations run all that they hold.
+SHARED = {
+    "activations.cuh": "activation",
+    "block.cuh": "batch_norm",
+    "broadcasting.cuh": "elementwise",
+    "common.cuh": "elementwise",
+    "digits.cuh": "conv2d",
+    "lines.cuh": "softmax",
+    "loss.cu": "nll_loss",
+    "loss.cuh": "cross_entropy",
+    "product.cu": "matmul",
+    "regions.cuh": "roi_pool",
+    "register_product.cuh": "conv2d",
+    "rounding.cuh": "roi_align",
+    "scatter.cuh": "max_unpool2d",
+    "softmax.cuh": "softmax",
+    "tensor_product.cuh": "conv2d",
+    "tiles.cuh": "conv2d",
+    "window.cuh": "pool2d",
+}
 
 # What is changed, and into what. Operators are written with blanks around them, types and pointers are not.
 CHANGES = (
@@ -60,6 +68,10 @@ CHANGES = (
     ("a sign changed", re.compile(r" \+ "), " - "),
     ("a sign changed", re.compile(r" - "), " + "),
     ("a sign changed", re.compile(r" \+= "), " -= "),
+)
+# What stands before the brackets of an array that is declared: a type, and names.
+_DECLARED = re.compile(
+    r"^\s*(?:const |constexpr |long )?(?!return |else |case )\w+(?:<\w+>)? (?:\w+(?:\[[^\]]*\])*, )*\w+$"
 )
 # Lines without anything to mutate: comments, what the preprocessor reads, declarations of arrays.
 _IDLE = re.compile(r"^\s*(//|#include|#pragma|#if|#el|#endif|__shared__)|^\s*(extern )?__shared__")
@@ -95,16 +107,24 @@ class Mutant:
         return f"{self.source}:{self.line}:{self.column} {self.change}"
 
     def text(self) -> str:
-        """The whole source with the change."""
+        """The whole file with the change."""
         lines = (ROOT / self.source).read_text().split("\n")
         lines[self.line - 1] = self.after
         return "\n".join(lines)
 
+    def put_into(self, source: Source) -> str:
+        """A source's text with the change: of the source itself, or of a header that is part of it."""
+        path = ROOT / self.source
+        if source.path == path:
+            return source.with_headers(self.text())
+        return source.text.replace(Source.header(path.read_text()), Source.header(self.text()))
 
-def mutants(folder: str | None = None) -> list[Mutant]:
-    """Every mutant of every kernel file, or of one folder's."""
-    files = sorted((ROOT / "kernels").glob(f"{folder or '*'}/*.cu"))
-    return [mutant for path in files for mutant in _mutants_of(path)]
+
+def mutants(words: Sequence[str] = ()) -> list[Mutant]:
+    """Every mutant of every kernel file, or of the files and folders with these names; small files first."""
+    files = sorted((ROOT / "kernels").glob("*/*.cu*"), key=lambda path: (path.stat().st_size, path))
+    wanted = [path for path in files if not words or {path.name, path.parent.name} & {*words}]
+    return [mutant for path in wanted for mutant in _mutants_of(path)]
 
 
 def _mutants_of(path: Path) -> Iterator[Mutant]:
@@ -114,118 +134,110 @@ def _mutants_of(path: Path) -> Iterator[Mutant]:
         code = line.partition("//")[0]
         for change, pattern, replacement in CHANGES:
             for match in pattern.finditer(code):
+                if change == "an index moved" and _DECLARED.search(code[: match.start()]):
+                    continue
                 after = line[: match.start()] + match.expand(replacement) + line[match.end() :]
                 source = path.relative_to(ROOT).as_posix()
                 yield Mutant(source, number, match.start(), change, line, after)
 
 
-def fate(mutant: Mutant) -> str:
-    """Try a mutant in a process of its own, which it may take down."""
-    command = [sys.executable, "-m", "tests.kernels.cuda.mutants", CHILD, mutant.name]
-    try:
+def fates(chosen: Sequence[Mutant]) -> dict[Mutant, str]:
+    """What became of each, from a process per folder that judges."""
+    found = {}
+    for folder in dict.fromkeys(mutant.folder for mutant in chosen):
+        judged = [mutant for mutant in chosen if mutant.folder == folder]
         result = subprocess.run(
-            command, capture_output=True, text=True, cwd=ROOT, timeout=SECONDS, check=False
+            [sys.executable, "-m", "tests.kernels.cuda.judge", folder],
+            input="\n".join(mutant.name for mutant in judged),
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # it forks
+            check=True,
         )
-    except subprocess.TimeoutExpired:
-        return NOTICED
-    last = (result.stdout.splitlines() or [""])[-1]
-    return last if last in (SURVIVED, INVALID) else NOTICED
-
-
-def fates(chosen: Sequence[Mutant], workers: int) -> dict[Mutant, str]:
-    """What became of each."""
-    with ThreadPoolExecutor(workers) as pool:
-        return dict(zip(chosen, pool.map(fate, chosen), strict=True))
+        told = dict(line.split("\t") for line in result.stdout.splitlines())
+        found.update({mutant: told[mutant.name] for mutant in judged})
+    return found
 
 
 def survivors(found: dict[Mutant, str]) -> list[Mutant]:
     """Those that nothing noticed and nobody explained."""
-    return [mutant for mutant, what in found.items() if what == SURVIVED and not reason(mutant)]
-
-
-def reason(mutant: Mutant) -> str:
-    """Why a mutant cannot or need not be noticed; "" where that is not known."""
-    return next((why for code, why in HARMLESS.items() if code in mutant.after), "")
-
-
-# Changed code that computes the same, and why.
-HARMLESS = {
-    "xs[i] >= ZERO ? xs[i] : negative_slope * xs[i]": "the slope times zero is zero",
-    "if (threadIdx.x != 0) ys[row] = partial[0]": "all other threads write the same number there",
-    "a != a || a >= b ? a : b": "of two equal numbers either will do",
-    "a != a || a <= b ? a : b": "of two equal numbers either will do",
-    "label != ignore_index || weight == weight": "0 or NaN times a score out of bounds: for address mode",
-    "; /* the next row overwrites what was read */": "a block has a second row only of more than 65536",
-}
-
-
-def _try_here(mutant: Mutant) -> str:
-    _put_in_place(mutant)
-    samples = tables.table(mutant.folder).SAMPLES
-    for mode, move in TRIALS:
-        with emulator.use_mode(mode):
-            for sample in samples:
-                fault = sweep.fault(sample, move)
-                if "does not compile" in fault:
-                    return INVALID
-                if fault:
-                    return NOTICED
-    return SURVIVED
-
-
-def _put_in_place(mutant: Mutant) -> None:
-    importlib.import_module(f"kernels.{mutant.folder}.gpu")
-    modules = [module for name, module in sys.modules.items() if name.startswith("kernels.")]
-    for source in [value for module in modules for value in vars(module).values()]:
-        if isinstance(source, Source) and source.path == ROOT / mutant.source:
-            vars(source)["text"] = source.with_headers(mutant.text())
-
-
-def _write(found: dict[Mutant, str]) -> None:
-    rows: dict[str, dict[str, object]] = {}
-    for path in sorted({mutant.source for mutant in found}):
-        every = {mutant: what for mutant, what in found.items() if mutant.source == path}
-        count = Counter(every.values())
-        rows[path] = {
-            "mutants": count[NOTICED] + count[SURVIVED],
-            "noticed": count[NOTICED],
-            "survivors": {
-                mutant.name: f"{mutant.after.strip()}: {reason(mutant) or 'not explained'}"
-                for mutant, what in every.items()
-                if what == SURVIVED
-            },
-        }
-    before = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    temporary = RESULTS.with_suffix(".part")
-    temporary.write_text(json.dumps({**before, **rows}, indent=1, sort_keys=True) + "\n")
-    os.replace(temporary, RESULTS)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.kernels.cuda.mutants", description=__doc__)
-    parser.add_argument("folder", nargs="?", help="a folder of kernels/; all by default")
-    parser.add_argument("--draw", type=int, help="how many; all by default")
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="how many at a time")
-    parser.add_argument(CHILD, dest="child", help=argparse.SUPPRESS)
-    wanted = parser.parse_args(arguments)
-    every = mutants(wanted.folder)
-    if wanted.child:
-        print(_try_here(next(mutant for mutant in every if mutant.name == wanted.child)), flush=True)
-        os._exit(0)
-    chosen = draw(every, wanted.draw) if wanted.draw else every
-    found = fates(chosen, wanted.workers)
-    if not wanted.draw:
-        _write(found)
-    for mutant, what in found.items():
-        if what == SURVIVED:
-            print(f"survived: {mutant.name}: {mutant.after.strip()}")
-    print(", ".join(f"{count} {what}" for what, count in Counter(found.values()).items()))
-    sys.exit(bool(survivors(found)))
+    return [mutant for mutant, what in found.items() if what == SURVIVED and not reason(mutant.after)]
 
 
 def draw(every: Sequence[Mutant], count: int) -> list[Mutant]:
     """Some of them, the same every time."""
     return random.Random(SEED).sample(list(every), count)
+
+
+def fingerprint(source: str) -> str:
+    """What tells whether a file is still the one that was judged."""
+    return hashlib.sha256((ROOT / source).read_bytes()).hexdigest()[:16]
+
+
+def results() -> dict[str, dict[str, Any]]:
+    """What is known of each file."""
+    return dict(json.loads(RESULTS.read_text())) if RESULTS.exists() else {}
+
+
+def _row(source: str, every: Sequence[Mutant], most: int | None) -> dict[str, Any]:
+    drawn = most is not None and len(every) > most
+    found = fates(draw(every, most) if drawn else every)
+    count = Counter(found.values())
+    return {
+        "fingerprint": fingerprint(source),
+        "mutants": count[NOTICED] + count[SURVIVED],
+        "noticed": count[NOTICED],
+        "survivors": {
+            mutant.name: f"{mutant.after.strip()}: {reason(mutant.after) or 'not explained'}"
+            for mutant, what in found.items()
+            if what == SURVIVED
+        },
+        **({"drawn": {"of": len(every), "seed": SEED}} if drawn else {}),
+    }
+
+
+def _write(source: str, row: dict[str, Any]) -> None:
+    temporary = RESULTS.with_suffix(".part")
+    temporary.write_text(json.dumps({**results(), source: row}, indent=1, sort_keys=True) + "\n")
+    os.replace(temporary, RESULTS)
+
+
+def _run(every: Sequence[Mutant], most: int | None, anew: bool) -> None:
+    """Judge file after file, and write down what became of its mutants."""
+    for source in dict.fromkeys(mutant.source for mutant in every):
+        if not anew and results().get(source, {}).get("fingerprint") == fingerprint(source):
+            continue
+        row = _row(source, [mutant for mutant in every if mutant.source == source], most)
+        _write(source, row)
+        print(
+            f"{source}: {row['noticed']} of {row['mutants']} noticed",
+            *row["survivors"],
+            sep="\n  ",
+            flush=True,
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.kernels.cuda.mutants",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "names", nargs="*", help="files and folders of kernels/, also where nothing has changed"
+    )
+    parser.add_argument("--most", type=int, help="how many of a file, drawn; all by default")
+    parser.add_argument("--draw", type=int, help="how many of all")
+    wanted = parser.parse_args(arguments)
+    every = mutants(wanted.names)
+    if not wanted.draw:
+        _run(every, wanted.most, anew=bool(wanted.names))
+        return
+    found = fates(draw(every, wanted.draw))
+    for mutant in survivors(found):
+        print(f"survived: {mutant.name}: {mutant.after.strip()}")
+    print(", ".join(f"{count} {what}" for what, count in Counter(found.values()).items()))
 
 
 if __name__ == "__main__":

@@ -9,56 +9,92 @@ python -m tests.kernels.cuda.sweep gpu                 all samples on a GPU; see
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import random
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from kernels import registry
 from kernels.cuda import emulator
 from kernels.device import GPU, find
-from tests.kernels import tables
+from kernels.registry import Version
+from tests.kernels import halves, tables
 from tests.kernels.cuda import transfer
 from tests.kernels.sample import Draw, Sample
 
 SEED = 1
 CHILD = "--in-this-process"
 ON_GPU = "gpu"
+_truth = functools.cache(tables.truth)
 
 
-def samples(draw: int | None, only: Sequence[str] = ("",)) -> list[Sample]:
+class Case(NamedTuple):
+    """A sample drawn in a dtype."""
+
+    sample: Sample
+    dtype: Any = np.float32
+
+    def __str__(self) -> str:
+        return f"{self.sample} in {np.dtype(self.dtype)}"
+
+
+def cases(draw: int | None, only: Sequence[str] = ("",)) -> list[Case]:
+    """Every sample of the gpu versions, those of tensor cores and of halves too, or some drawn by a seed."""
     operations = {
         row.operation
         for row in registry.table()
         if row.backend == "gpu" and any(word in row.operation for word in only)
     }
-    every = [sample for sample in tables.samples() if sample.operation in operations]
+    every = cases_of([sample for sample in tables.samples() if sample.operation in operations])
     return every if draw is None else random.Random(SEED).sample(every, draw)
 
 
-def fault(sample: Sample, move: Callable[[Any], Any] = transfer.to_device) -> str:
-    """What is wrong with some version on a sample whose arguments `move` takes to the device; "" if nothing
+def cases_of(samples: Sequence[Sample]) -> list[Case]:
+    """The samples in float32, and where there are versions for halves also in float16."""
+    drawn_as_halves = [
+        Case(sample, np.float16) for sample in samples if sample.operation in halves.OPERATIONS
+    ]
+    return [Case(sample) for sample in samples] + drawn_as_halves
+
+
+def fault(case: Case, move: Callable[[Any], Any] = transfer.to_device) -> str:
+    """What is wrong with some version on a case whose arguments `move` takes to the device; "" if nothing
     is.
     """
-    want = tables.truth(sample, SEED)
-    for version in transfer.device_versions(sample.operation):
-        try:
-            got = transfer.run(version, sample, list(sample.make(Draw(SEED, np.float32))), move)
-        except emulator.EmulatorError as error:
-            return f"{version.name}: {error}"
-        bound = tables.bound(sample, np.float32, version.name)
-        if got is not None and tables.worst_error(got, want) > bound:
-            return f"{version.name}: wrong values"
+    faults = (fault_of(version, case, move) for version in transfer.device_versions(case.sample.operation))
+    return next(filter(None, faults), "")
+
+
+def fault_of(version: Version, case: Case, move: Callable[[Any], Any] = transfer.to_device) -> str:
+    """What is wrong with one version on a case; "" also where it does not take the arguments."""
+    sample, dtype = case
+    try:
+        got = transfer.run(version, sample, list(sample.make(Draw(SEED, dtype))), move)
+        if got is not None:
+            _check(version, case, got)
+    except emulator.EmulatorError as error:
+        return f"{version.name}: {error}"
+    except AssertionError as error:
+        return f"{version.name}: {error}"
     return ""
 
 
+def _check(version: Version, case: Case, got: list[np.ndarray]) -> None:
+    if case.dtype == np.float16:
+        halves.check(case.sample, got[0], version.name)
+        return
+    worst = tables.worst_error(got, _truth(case.sample, SEED))
+    assert worst <= tables.bound(case.sample, case.dtype, version.name), "wrong values"
+
+
 def run(mode: str, draw: int | None = None, only: Sequence[str] = ("",)) -> list[str]:
-    """Return a line for each faulty sample, from a process in that mode."""
+    """Return a line for each faulty case, from a process in that mode."""
     preloaded = mode in ("address", "thread")
     emulated = {} if mode == ON_GPU else {"MINIDNN_EMULATOR_MODE": mode}
     settings = emulator.sanitizer_environment(mode) if preloaded else emulated
@@ -100,9 +136,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print("\n".join(lines) or f"mode {wanted.mode}: nothing found")
         sys.exit(bool(lines))
     move = mover(wanted.mode)
-    for sample in samples(wanted.draw, wanted.only):
-        if found := fault(sample, move):
-            print(f"{sample}: {found}")
+    for case in cases(wanted.draw, wanted.only):
+        if found := fault(case, move):
+            print(f"{case}: {found}")
     print("done", flush=True)
     if wanted.mode != ON_GPU:
         os._exit(0)  # without the sanitizers' own exit, which trips over fibers

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
+from kernels import softmax
+from kernels.cuda.launch import Source
 from tests.kernels import tables
-from tests.kernels.cuda import mutants
+from tests.kernels.cuda import judge, mutants
 from tests.kernels.cuda.mutants import NOTICED
 
 DRAWN = 20
@@ -16,13 +16,13 @@ DRAWN = 20
 @pytest.mark.slow
 def test_drawn_mutants_are_noticed() -> None:
     """All of them by script: see mutants.py."""
-    found = mutants.fates(mutants.draw(mutants.mutants(), DRAWN), workers=1)
+    found = mutants.fates(mutants.draw(mutants.mutants(), DRAWN))
     assert mutants.survivors(found) == []
 
 
 def test_results_of_all_mutants() -> None:
     """The committed run: of every file at least 95% are noticed, and what survived is explained."""
-    results = json.loads(mutants.RESULTS.read_text())
+    results = mutants.results()
     assert set(results) <= {mutant.source for mutant in mutants.mutants()}
     for source, row in results.items():
         explained = [why for why in row["survivors"].values() if not why.endswith("not explained")]
@@ -48,5 +48,39 @@ def test_every_source_has_samples_that_judge_it() -> None:
 
 
 def test_a_dropped_barrier_is_noticed() -> None:
-    barrier = next(m for m in mutants.mutants("reduction") if m.change == "a barrier dropped")
-    assert mutants.fate(barrier) == NOTICED
+    barrier = next(m for m in mutants.mutants(["linear"]) if m.change == "a barrier dropped")
+    assert mutants.fates([barrier]) == {barrier: NOTICED}
+
+
+def test_a_header_is_changed_where_a_kernel_holds_it() -> None:
+    """In sources that include it, and only there."""
+    mutant = next(m for m in mutants.mutants(["lines.cuh"]) if m.change == "a sign changed")
+    sources = {name: Source(softmax.__file__, name) for name in ("softmax.cu", "../linear/linear.cu")}
+    changed = {name for name, source in sources.items() if mutant.put_into(source) != source.text}
+    assert changed == {"softmax.cu"}
+    assert mutant.after in mutant.put_into(sources["softmax.cu"])
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "kernel"),
+    [
+        ("linear.cu", "sum +=", "column_sums"),
+        ("depthwise_conv2d.cu", "plane[h * W", None),
+        ("winograd.cu", "channels + channel) * H", "transform_inputs"),
+    ],
+)
+def test_a_mutant_knows_its_kernel(name: str, words: str, kernel: str | None) -> None:
+    mutant = next(m for m in mutants.mutants([name]) if words in m.before)
+    assert judge.kernel_at(mutant) == kernel
+
+
+def test_declared_arrays_are_no_indices() -> None:
+    moved = [m for m in mutants.mutants(["winograd.cu"]) if m.change == "an index moved"]
+    assert moved
+    assert not [m.before for m in moved if "REAL d[SIDE], v[SIDE]" in m.before]
+
+
+def test_every_test_beside_the_samples_is_one() -> None:
+    for folder, (files, _) in judge.TESTS.items():
+        assert folder in tables.folders()
+        assert all((mutants.RESULTS.parent / name).exists() for name in files.split())

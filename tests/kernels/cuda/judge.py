@@ -1,0 +1,297 @@
+"""Whether the samples of a folder notice changes of its kernels.
+
+python -m tests.kernels.cuda.judge pool2d < NAMES     a line for every mutant that is named: name, tab, fate
+
+A trial is one version on one case in one mode. What the right kernels make of it is found out once, by this
+process: which kernels it launches, and that nothing is wrong. A mutant then takes a child of this process,
+which has all of that in memory, and only trials that launch what the mutant changes: first those that noticed
+the mutants before it. The child compiles the changed file alone, and ends at the first fault. The verdict is
+not touched by that: a mutant survives if no trial of the folder notices it and no test of what samples omit.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+import re
+import resource
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+from unittest import mock
+
+import pytest
+
+from kernels.cuda import emulator, launch
+from kernels.cuda.emulator import build, compiler
+from kernels.cuda.launch import Source
+from kernels.registry import Version
+from tests.kernels import tables
+from tests.kernels.cuda import mutants, sweep, transfer
+from tests.kernels.cuda.mutants import INVALID, NOTICED, SURVIVED, Mutant
+
+SECONDS = 60  # of the processor, after which a mutant counts as without end
+FIRST = 8  # trials that the first child of a mutant makes; each further one makes FIRST times as many
+# How cases are run until one notices: for values and bounds, for other layouts, for races.
+WAYS = (
+    ("undefined", transfer.to_device),
+    ("undefined", transfer.transposed_to_device),
+    ("undefined", transfer.askew_to_device),
+    ("orders", transfer.to_device),
+)
+COMPILED = ("undefined", "plain")  # for what these modes need; "orders" runs what is compiled as "plain"
+# Where a folder's kernels have tests beside the samples, and which of them.
+TESTS = {
+    "batch_norm": ("test_edges.py", "means"),
+    "conv2d": ("test_implicit.py test_winograd.py test_half.py", ""),
+    "cross_entropy": ("test_edges.py", "label"),
+    "dropout": ("test_edges.py", "dropout"),
+    "indexing": ("test_unchecked.py", "index or gather"),
+    "linear": ("test_half.py", "linear"),
+    "matmul": ("test_edges.py", "product"),
+    "max_unpool2d": ("test_unchecked.py", "unpooling"),
+    "nll_loss": ("test_edges.py", "label"),
+    "roi_align": ("test_unchecked.py", "region"),
+    "roi_pool": ("test_unchecked.py", "region"),
+}
+# What a changed kernel may do to its process: faults of memory and arithmetic, no end.
+DEADLY = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGXCPU)
+_KERNEL = re.compile(
+    r'^extern "C" __global__ void (?:__launch_bounds__\([^{;]*?\)\s+)?(\w+)\(.*?^}', re.MULTILINE | re.DOTALL
+)
+
+
+class Trial(NamedTuple):
+    """One version on one case, in a mode of the emulator, with arguments moved in some layout."""
+
+    mode: str
+    move: Callable[[Any], Any]
+    case: sweep.Case
+    version: Version
+
+    def fault(self) -> str:
+        """What is wrong; "" if nothing is."""
+        with emulator.use_mode(self.mode):
+            return sweep.fault_of(self.version, self.case, self.move)
+
+
+class Launched(NamedTuple):
+    """A kernel that a trial launches, and the macros it was compiled with."""
+
+    source: Source
+    kernel: str
+    macros: tuple[tuple[str, str | int], ...]
+
+
+def trials(folder: str) -> list[Trial]:
+    """Every trial of a folder's samples: in each way first one case of every operation, then the second."""
+    importlib.import_module(f"kernels.{folder}.gpu")
+    number: dict[tuple[str, Any], int] = {}
+    ranked = []
+    for case in sweep.cases_of(tables.table(folder).SAMPLES):
+        kind = (case.sample.operation, case.dtype)
+        number[kind] = number.get(kind, 0) + 1
+        ranked.append((number[kind], case))
+    ranked.sort(key=lambda pair: pair[0])
+    return [
+        Trial(mode, move, case, version)
+        for mode, move in WAYS
+        for _, case in ranked
+        for version in transfer.device_versions(case.sample.operation)
+    ]
+
+
+class Judge:
+    """Knows what the right kernels make of a folder's trials."""
+
+    def __init__(self, folder: str) -> None:
+        self._unknown = iter(trials(folder))
+        self._known: list[tuple[Trial, set[Launched]]] = []
+
+    def fate(self, mutant: Mutant) -> str:
+        """What becomes of a mutant."""
+        with tempfile.TemporaryDirectory() as folder:
+            for some in self._shares(mutant):
+                verdict, last = _in_a_child(mutant, folder, [trial.fault for trial, _ in some])
+                if verdict == NOTICED:
+                    self._known.remove(some[last])
+                    self._known.insert(0, some[last])
+                if verdict != SURVIVED:
+                    return verdict
+            tests = functools.partial(failing_tests, mutant.folder)
+            return _in_a_child(mutant, folder, [tests])[0] if mutant.folder in TESTS else SURVIVED
+
+    def _shares(self, mutant: Mutant) -> Iterator[list[tuple[Trial, set[Launched]]]]:
+        """The trials that launch what the mutant changes, in ever larger shares."""
+        concerned = _Concerned(mutant)
+        share, size = [], FIRST
+        for each in [*self._known, *self._learn()]:
+            if concerned.by(each[1]):
+                share.append(each)
+            if len(share) == size:
+                yield share
+                share, size = [], FIRST * size
+        if share:
+            yield share
+
+    def _learn(self) -> Iterator[tuple[Trial, set[Launched]]]:
+        for trial in self._unknown:
+            with _launches() as seen:
+                fault = trial.fault()
+            assert not fault, f"the right kernels: {trial.case}: {fault}"
+            if seen:
+                self._known.append((trial, seen))
+                yield trial, seen
+
+
+@contextmanager
+def _launches() -> Iterator[set[Launched]]:
+    """Which kernels are launched meanwhile."""
+    seen: set[Launched] = set()
+    run = Source.launch
+
+    def launch_and_tell(
+        source: Source, kernel: str, grid: Any, block: Any, arguments: Any, macros: Any, *more: Any
+    ) -> None:
+        seen.add(Launched(source, kernel, tuple(sorted(macros.items()))))
+        run(source, kernel, grid, block, arguments, macros, *more)
+
+    with mock.patch.object(Source, "launch", launch_and_tell):
+        yield seen
+
+
+class _Concerned:
+    """Which launches a mutant can change: those of the kernel it stands in (of any kernel if it stands beside
+    them), if its file, as the preprocessor leaves it, is not the same.
+    """
+
+    def __init__(self, mutant: Mutant) -> None:
+        self._mutant = mutant
+        self._kernel = kernel_at(mutant)
+        self._changed = functools.cache(self._is_changed)
+
+    def by(self, launched: set[Launched]) -> bool:
+        """Whether one of the launches is among them."""
+        return any(
+            self._kernel in (None, each.kernel) and self._changed(each.source, each.macros)
+            for each in launched
+        )
+
+    def _is_changed(self, source: Source, macros: tuple[tuple[str, str | int], ...]) -> bool:
+        after = self._mutant.put_into(source)
+        if after == source.text:
+            return False
+        definitions = [f"-D{name}={value}" for name, value in macros]
+        try:
+            return compiler.preprocess(after, definitions) != compiler.preprocess(source.text, definitions)
+        except emulator.EmulatorError:
+            return True
+
+
+def kernel_at(mutant: Mutant) -> str | None:
+    """The kernel whose body or head a mutant changes; None beside kernels and where a macro writes them."""
+    text = (mutants.ROOT / mutant.source).read_text()
+    place = sum(len(line) + 1 for line in text.split("\n")[: mutant.line - 1]) + mutant.column
+    found = (match for match in _KERNEL.finditer(text) if match.start() <= place < match.end())
+    return next((match[1] for match in found), None)
+
+
+def failing_tests(folder: str) -> str:
+    """Run a folder's tests beside the samples until one fails; "" if none does."""
+    files, words = TESTS[folder]
+    paths = [str(mutants.ROOT / "tests" / "kernels" / "cuda" / name) for name in files.split()]
+    options = ["-n0", "-x", "-q", "-p", "no:cacheprovider", "-k", words]
+    return "a test fails" if pytest.main([*options, *paths]) else ""
+
+
+def _in_a_child(mutant: Mutant, folder: str, faults: Sequence[Callable[[], str]]) -> tuple[str, int]:
+    """A verdict and the number of the last trial, from a process that the mutant may take down."""
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            _be_a_child(folder)
+            _put_in_place(mutant)
+            _try(faults, write)
+        finally:
+            os._exit(1)
+    os.close(write)
+    with os.fdopen(read) as told:
+        lines = told.read().split()
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) in DEADLY:
+        return NOTICED, int(lines[-1])
+    assert status == 0, f"{mutant.name}: the child ended with status {status}"
+    return {"invalid": INVALID, "noticed": NOTICED, "survived": SURVIVED}[lines[-1]], int(lines[-2])
+
+
+def _be_a_child(folder: str) -> None:
+    """Be stopped where there is no end, say nothing, and keep code in a folder: nobody wants it again."""
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 5))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, sys.stdout.fileno())
+    os.environ["MINIDNN_CACHE_DIR"] = folder
+    compiler.object_folder.cache_clear()
+
+
+def _try(faults: Sequence[Callable[[], str]], write: int) -> None:
+    """Tell the number of each trial, and the verdict in the end."""
+    verdict = "survived"
+    for number, fault in enumerate(faults):
+        os.write(write, f"{number}\n".encode())
+        if found := fault():
+            verdict = "invalid" if "does not compile" in found else "noticed"
+            break
+    os.write(write, verdict.encode())
+    os._exit(0)
+
+
+def _put_in_place(mutant: Mutant) -> None:
+    modules = [module for name, module in sys.modules.items() if name.startswith("kernels.")]
+    for source in [value for module in modules for value in vars(module).values()]:
+        if isinstance(source, Source):
+            vars(source)["text"] = mutant.put_into(source)
+    launch._compiled.cache_clear()
+    launch._module.cache_clear()
+
+
+def parse_headers_once(folder: Path) -> None:
+    """Keep what the compiler makes of the emulator's headers, and have it look there: reading them takes
+    longer than compiling a small kernel.
+    """
+    header = "cuda_emulator.h"
+    (folder / f"{header}.gch").mkdir()
+    for kind, sanitizer in build._SANITIZER_FLAGS.items():
+        if kind in COMPILED:
+            flags = (*compiler.FLAGS, *build._KERNEL_FLAGS, *sanitizer, f"-I{compiler.HERE}", "-w")
+            made = (
+                "-x",
+                "c++-header",
+                str(compiler.HERE / header),
+                "-o",
+                str(folder / f"{header}.gch" / kind),
+            )
+            subprocess.run([*compiler.find_compiler(), *flags, *made], check=True)
+    os.environ["CXX"] = shlex.join([*compiler.find_compiler(), f"-I{folder}"])
+    compiler.find_compiler.cache_clear()
+
+
+def main() -> None:
+    judge = Judge(sys.argv[1])
+    named = {mutant.name: mutant for mutant in mutants.mutants()}
+    with tempfile.TemporaryDirectory() as folder:
+        parse_headers_once(Path(folder))
+        for name in sys.stdin.read().splitlines():
+            print(f"{name}\t{judge.fate(named[name])}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
