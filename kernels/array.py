@@ -20,6 +20,7 @@ Shape4: TypeAlias = tuple[int, int, int, int]
 FLOATING = (np.dtype(np.float32), np.dtype(np.float64))
 ANALYTIC = (*FLOATING, np.dtype(np.complex128))
 HALF = np.dtype(np.float16)
+SINGLE = np.dtype(np.float32)
 _WITH_HALF = (*ANALYTIC, HALF)
 # Sizes, counts and seeds are smaller as a rule; what is not takes the long way through a check.
 _USUAL = 2**31

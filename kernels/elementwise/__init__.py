@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from kernels.array import ANALYTIC, FLOATING, Array, shown
+from kernels.array import ANALYTIC, FLOATING, HALF, SINGLE, Array, shown
 from kernels.operands import (
     ANYTHING,
     BOOLEAN,
@@ -384,15 +384,21 @@ def cast(x: Array, dtype: Any) -> Array:
     """Return x's values in another dtype.
 
     Shapes: x any; result as x.
-    Dtypes: x and `dtype` numbers or bool.
+    Dtypes: x and `dtype` numbers or bool; float16 from and to float32 only.
     Edge contract: floating to integer drops the fraction (what does not fit is arbitrary), anything but
         0 becomes True, integers wrap around. The result is a copy also when the dtype stays.
 
     Raises:
-        TypeError: another dtype, or complex128 to a real dtype.
+        TypeError: another dtype or pair of them, or complex128 to a real dtype.
     """
-    check_operand(x, ANYTHING)
     wanted = np.dtype(dtype)
+    if HALF in (getattr(x, "dtype", None), wanted):
+        if SINGLE not in (x.dtype, wanted):
+            raise TypeError(
+                f"x must be float32 to become float16, and the reverse, got {x.dtype} for {wanted}"
+            )
+        return dispatch(cast, x, wanted)
+    check_operand(x, ANYTHING)
     if wanted not in ANYTHING:
         raise TypeError(f"dtype must be one of {', '.join(sorted(map(str, ANYTHING)))}, got {wanted}")
     if x.dtype.kind == "c" and wanted.kind not in "cb":

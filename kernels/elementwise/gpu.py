@@ -9,8 +9,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from kernels import elementwise
-from kernels.array import FLOATING, Array
+from kernels.array import FLOATING, HALF, Array
 from kernels.cuda.broadcasting import MOST_AXES, collapse, front_padded
+from kernels.cuda.half import storage_macros
 from kernels.cuda.launch import C_TYPES, Source, c_type, contiguous, empty_beside, floating
 from kernels.registry import implements
 
@@ -158,11 +159,18 @@ def _ends(dtype: np.dtype[Any]) -> tuple[float, float]:
     return np.iinfo(dtype).min, np.iinfo(dtype).max
 
 
-@implements(elementwise.cast, "each", EACH, fits=lambda x, dtype: x.dtype in C_TYPES and dtype in C_TYPES)
+def _castable(x: Any, dtype: Any) -> bool:
+    """Whether both dtypes have C types, of which halves are one here."""
+    return all(each in C_TYPES or each == HALF for each in (x.dtype, dtype))
+
+
+@implements(elementwise.cast, "each", EACH, fits=_castable)
 def cast_each(x: Array, dtype: Any) -> Array:
     """One kernel per pair of dtypes."""
     x = contiguous(x)
     result: Array = empty_beside(x, x.shape, dtype)
-    macros = {"FROM": c_type(x.dtype), "TO": c_type(dtype)}
+    macros = {"FROM": storage_macros(x.dtype)["STORED"], "TO": storage_macros(dtype)["STORED"]}
+    if HALF in (x.dtype, dtype):
+        macros["HALF"] = 1
     CAST.launch_each("each_cast", result.size, (x, result, np.int64(result.size)), macros)
     return result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kernels.array import Array, check_integer, check_rank
+from kernels.array import HALF, Array, check_integer, check_rank
 from kernels.conv2d import (
     conv2d_backward_bias,
     conv2d_backward_input,
@@ -30,6 +30,7 @@ from kernels.prepared import PreparedWeight
 from kernels.registry import selection
 from kernels.window import Pair, Window, pair, same_padding
 from minidnn.autograd import Function
+from minidnn.functional.mixed_precision import in_half, wanted_in_half
 from minidnn.functional.prepared import prepared_weight
 from minidnn.modes import is_grad_enabled
 from minidnn.tensor import Tensor, apply, as_tensor
@@ -157,7 +158,7 @@ def conv2d(
 
     Shapes: x (N, C_in, H, W) or (C_in, H, W), weight (O, C_in / groups, KH, KW), bias (O,) or None; result
         (N, O, OH, OW) or (O, OH, OW), OH = floor((H + 2 PH - DH (KH - 1) - 1) / SH) + 1.
-    Dtypes: float32 or float64, the same for all.
+    Dtypes: float16, float32 or float64, the same for all; float32 in `amp.autocast` is computed as float16.
 
     Args:
         x: one image or a batch.
@@ -186,6 +187,8 @@ def conv2d(
     depthwise = 1 < groups == x.shape[-3] and weight.shape[1] == 1 and weight.shape[0] % groups == 0
     if depthwise:
         return _on_batch(DepthwiseConv2d(window), x, weight, bias)
+    if wanted_in_half(x, weight, bias):
+        return in_half(conv2d, x, weight, bias, stride, padding, dilation, groups)
     function = Conv2d(window, groups)
     if _may_prepare(x, weight, bias, groups) and 0 not in x.shape[-3:]:
         shape = x.shape if x.ndim == 4 else (1, *x.shape)
@@ -203,7 +206,7 @@ def _may_prepare(x: Tensor, weight: Tensor, bias: Any, groups: int) -> bool:
     if is_grad_enabled() and any(getattr(tensor, "requires_grad", False) for tensor in (x, weight, bias)):
         return False
     fitting = x.shape[-3] == weight.shape[1] * groups and x.dtype == weight.dtype and weight.device == CPU
-    return fitting and "conv2d_forward" not in selection().versions
+    return fitting and weight.dtype != HALF and "conv2d_forward" not in selection().versions
 
 
 def conv_transpose2d(

@@ -13,6 +13,7 @@ from kernels.linear import (
     linear_forward,
 )
 from minidnn.autograd import Function
+from minidnn.functional.mixed_precision import in_half, wanted_in_half
 from minidnn.tensor import Tensor, apply, as_tensor
 
 
@@ -51,7 +52,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
 
     Shapes: x (..., I), weight (O, I), bias (O,) or None; result (..., O). A weight (I,) with a bias
         of shape () is a single output without an axis: result (...).
-    Dtypes: float32 or float64, the same for all.
+    Dtypes: float16, float32 or float64, the same for all; float32 in `amp.autocast` is computed as float16.
 
     Raises:
         ValueError: no axes in x, a weight of another rank, features that differ, or a misshapen bias.
@@ -67,4 +68,6 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
     if bias is not None:
         bias = as_tensor(bias, name="bias")
         check_shape("bias", bias.data, weight.shape[:-1])
+    if wanted_in_half(x, weight, bias):
+        return in_half(linear, x, weight, bias)
     return apply(Linear(), x, weight, bias)

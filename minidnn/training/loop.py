@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from kernels.array import check_integer
+from minidnn.amp import GradScaler, autocast
 from minidnn.creation import full_like
 from minidnn.data.loader import DataLoader
 from minidnn.nn.module import Module
@@ -65,6 +66,8 @@ class TrainingLoop(ABC):
         average: follows the model's weights after every step; it is then what is evaluated.
         early_stopping: ends the run when nothing is gained any more. However the run ends, what was evaluated
             (the average if there is one, else the model) then has its best epoch's weights.
+        scaler: trains in mixed precision (see `minidnn.amp`) with losses that it scales; evaluation stays in
+            float32.
 
     Attributes:
         history: the metrics of the epochs done so far.
@@ -85,6 +88,7 @@ class TrainingLoop(ABC):
     accumulate: int = 1
     average: AveragedModel | None = None
     early_stopping: EarlyStopping | None = None
+    scaler: GradScaler | None = None
     history: list[Any] = field(default_factory=list, init=False)
 
     # A row of the history: a dataclass of epoch, lr, train_loss, seconds, and what `_evaluate` returns.
@@ -185,8 +189,10 @@ class TrainingLoop(ABC):
         """Add one batch's part to the gradient of the step under way."""
         if self._batch % self.accumulate == 0:
             self.optimizer.zero_grad()
-        loss, samples = self._loss_of(batch)
-        loss.backward(full_like(loss, samples / self._samples_of_step()))
+        with autocast(self.scaler is not None):
+            loss, samples = self._loss_of(batch)
+        share = full_like(loss, samples / self._samples_of_step())
+        (loss if self.scaler is None else self.scaler.scale(loss)).backward(share)
         if not math.isfinite(self._totals.loss):
             raise ValueError(
                 f"the loss became {loss.item()} in epoch {len(self.history) + 1}, batch {self._batch + 1}; "
@@ -201,10 +207,16 @@ class TrainingLoop(ABC):
         return min(last * loader.batch_size, len(loader.dataset)) - first * loader.batch_size
 
     def _step(self) -> None:
-        """Move the weights along the gradient that has been gathered."""
+        """Move the weights along the gradient that has been gathered, unless it overflowed in float16."""
+        if self.scaler is not None:
+            self.scaler.unscale_(self.optimizer)
         if self.clip_gradients is not None:
             self.clip_gradients(self.model.parameters())
-        self.optimizer.step()
+        if self.scaler is None:
+            self.optimizer.step()
+        else:
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
         if self.average is not None:
             self.average.update_parameters(self.model)
 
@@ -273,6 +285,7 @@ class TrainingLoop(ABC):
         return {
             **({} if self.accumulate == 1 else {"accumulated batches": self.accumulate}),
             **({} if self.average is None else {"averaged weights": True}),
+            **({} if self.scaler is None else {"mixed precision": True}),
             **(
                 {}
                 if stopping is None
@@ -291,6 +304,7 @@ class TrainingLoop(ABC):
             "history": [asdict(metrics) for metrics in self.history],
             "average": None if self.average is None else self.average.state_dict(),
             "early stopping": None if self.early_stopping is None else self.early_stopping.state_dict(),
+            "scaler": None if self.scaler is None else self.scaler.state_dict(),
         }
         save_checkpoint(
             self.checkpoint,
@@ -311,3 +325,5 @@ class TrainingLoop(ABC):
             self.average.load_state_dict(position["average"])
         if self.early_stopping is not None:
             self.early_stopping.load_state_dict(position["early stopping"])
+        if self.scaler is not None:
+            self.scaler.load_state_dict(position["scaler"])

@@ -75,7 +75,11 @@ TWO = Tensor(np.ones(2))
         (lambda: [1][Tensor(0.5)], TypeError, "cannot be interpreted as an integer"),
         (lambda: TWO.to("tpu"), ValueError, "device must be one of 'cpu', 'gpu', 'emulator', got 'tpu'"),
         (lambda: TWO.to(3.5), TypeError, "dtype must be a NumPy dtype or its name, got 3.5"),
-        (lambda: TWO.to("float16"), TypeError, "got float16"),
+        (
+            lambda: TWO.to("float16"),
+            TypeError,
+            "x must be float32 to become float16, and the reverse, got float64",
+        ),
         (lambda: TWO.size(1), ValueError, "dim must be in [-1, 0] for 1 dimensions, got 1"),
     ],
 )
