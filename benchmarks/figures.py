@@ -1,4 +1,4 @@
-"""What stored results say: ratios to PyTorch, sums of layers, scratch memory; read by targets and report."""
+"""What stored results say: ratios to PyTorch, scratch memory; read by targets and report."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ from pathlib import Path
 
 from benchmarks import cost
 from benchmarks.arguments import ArraySpec
-from benchmarks.cases import EXTRA, Case
+from benchmarks.cases import EXTRA
 from benchmarks.kernel_benchmark import OURS, PREPARED
 from benchmarks.peers import EAGER
 from benchmarks.results import Row, Store
 from benchmarks.shapes import Layer, layers
-
-# Layers are timed warm and one at a time: their sum may be off the network's time by this share of it.
-SUM_MARGIN = 0.2
 
 
 @dataclass(frozen=True)
@@ -124,55 +121,6 @@ def _kept_bytes(row: Row, layer: Layer, version: str) -> int:
     if row["operation"] != "conv2d_backward_input":
         return result
     return result + cost.moved_bytes((), (ArraySpec((cost.prepared_elements(weight, version),)),))
-
-
-@dataclass(frozen=True)
-class LayerSum:
-    """A network's time, and its layers' times added up, in seconds.
-
-    Attributes:
-        network: the model.
-        contender: whose times they are.
-        layers: the sum over its kernel calls, weighted by how often each is made.
-        whole: the network measured as a whole.
-        missing: calls that were not measured.
-    """
-
-    network: str
-    contender: str
-    layers: float
-    whole: float
-    missing: int
-
-    @property
-    def agrees(self) -> bool:
-        """Whether the two agree within the margin."""
-        return self.missing == 0 and abs(self.layers / self.whole - 1) <= SUM_MARGIN
-
-
-def layer_sums(results: Results) -> list[LayerSum]:
-    """Every measured network's sum of layers at batch 1, for us and PyTorch eager."""
-    found = []
-    for row in results.rows("networks").values():
-        if row["batch"] == 1 and results.rows("kernels"):
-            for contender in (OURS, EAGER):
-                total, missing = _sum_of_layers(results, row["network"], contender)
-                whole = row["contenders"][contender]["median"]
-                found.append(LayerSum(row["network"], contender, total, whole, missing))
-    return found
-
-
-def _sum_of_layers(results: Results, network: str, contender: str) -> tuple[float, int]:
-    kernel_rows, total, missing = results.rows("kernels"), 0.0, 0
-    for layer in layers():
-        if layer.network == network and layer.mode == "inference":
-            row = kernel_rows.get(Case(layer, layer.operation, 1).key)
-            name = ours_of(row) if row and contender == OURS else contender
-            if row is None or name not in row["contenders"]:
-                missing += layer.multiplicity
-            else:
-                total += layer.multiplicity * row["contenders"][name]["median"]
-    return total, missing
 
 
 def network_ratios(results: Results, benchmark: str, ours: str = OURS, theirs: str = EAGER) -> list[Figure]:

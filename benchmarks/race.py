@@ -170,7 +170,7 @@ def _rows_that_call(operation: str) -> tuple[LayerCheck, ...]:
     found = []
     for rows in layer_checks.select([]).values():
         for row in rows:
-            with shapes.listening() as recorder:
+            with shapes.noting() as recorder:
                 row.run(mode="fast")
             if operation in {called for _, called, _ in recorder.calls}:
                 found.append(row)

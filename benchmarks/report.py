@@ -8,15 +8,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.figures import (
-    SUM_MARGIN,
-    Results,
-    geometric_mean,
-    layer_sums,
-    ratio,
-    ratios,
-)
+from benchmarks.figures import Results, geometric_mean, ratio, ratios
 from benchmarks.kernel_benchmark import OURS
+from benchmarks.layer_sums import HEAD as SUM_HEAD
+from benchmarks.layer_sums import SUM_MARGIN, layer_sums, operation_sums
+from benchmarks.layer_sums import cells as sum_cells
 from benchmarks.network_benchmark import FUSED, ONNX
 from benchmarks.peers import CHANNELS_LAST, EAGER
 from benchmarks.results import Row, Store
@@ -77,6 +73,10 @@ def markdown(results: Results, judged: Sequence[Outcome]) -> str:
     rows = list(results.rows("networks").values())
     if rows:
         lines += ["", *_markdown_networks(rows)]
+    sums = [sum_cells(each) for each in layer_sums(results) if each.parts]
+    if sums:
+        lines += ["", "| " + " | ".join(SUM_HEAD) + " |", "| --- " * len(SUM_HEAD) + "|"]
+        lines += ["| " + " | ".join(cells) + " |" for cells in sums]
     return "\n".join(lines) + "\n"
 
 
@@ -237,33 +237,29 @@ def _sums(results: Results) -> str:
     sums = layer_sums(results)
     if not sums:
         return ""
-    rows = [
-        (
-            each.network,
-            each.contender,
-            f"{1e3 * each.layers:.2f}",
-            f"{1e3 * each.whole:.2f}",
-            f"{each.layers / each.whole - 1:+.0%}",
-            each.missing or "",
-            "agrees" if each.agrees else "does not agree",
-        )
-        for each in sums
-    ]
-    head = (
-        "network",
-        "whose",
-        "sum of layers, ms",
-        "whole network, ms",
-        "difference",
-        "calls not measured",
-        "",
-    )
     text = (
-        "<p>The time of every kernel call of a network, as often as it is made, added up, against the "
-        f"network as a whole. They agree where they differ by at most {SUM_MARGIN:.0%}: layers are timed "
-        "with their data in the cache, a network also pays for the engine around its kernels.</p>"
+        "<p>Layers by themselves: the time of every kernel call of a network, measured one at a time in "
+        "bursts, with its data in the caches, as often as the network makes it. Layers in place: the same "
+        "calls timed within the network's pass. Engine: the pass without them, Python only. What is in place "
+        f"and the engine add up to the network where they differ from it by at most {SUM_MARGIN:.0%}; what "
+        "the layers by themselves lack is what caches spare them, and the engine.</p>"
     )
-    return "<h2>Do the layers add up?</h2>" + text + _table(head, rows)
+    operations = [
+        (
+            each.operation,
+            each.calls,
+            *(f"{1e3 * seconds:.2f}" for seconds in (each.alone, each.in_place)),
+            said(each.in_place / each.alone),
+        )
+        for each in operation_sums(results)
+    ]
+    head = ("operation, all networks", "calls", "by themselves, ms", "in place, ms", "times as long")
+    return (
+        "<h2>Do the layers add up?</h2>"
+        + text
+        + _table(SUM_HEAD, [sum_cells(each) for each in sums])
+        + (_table(head, operations) if operations else "")
+    )
 
 
 def _training(results: Results) -> str:

@@ -2,10 +2,8 @@
 
     python -m benchmarks shapes      # run every model once and write shapes.csv anew
 
-A model runs once on one image, and a listener on the registry's table notes every call: it registers as a
-version of every operation that fits as long as it listens, and hands the call on to the version that would
-have run. Spatial sizes do not depend on the batch, so one image is enough; `Layer.arguments_for` scales the
-batch axis.
+A model runs once on one image, and a listener on the registry's table notes every call. Spatial sizes do not
+depend on the batch, so one image is enough; `Layer.arguments_for` scales the batch axis.
 
 Calls with equal arguments are one row, with how often the network makes them and the path of the first module
 that does. Rows of mode "training" are calls that only training makes, such as dropout's.
@@ -24,10 +22,10 @@ from typing import Any
 
 import numpy as np
 
-import kernels
 import minidnn
 import models
 from benchmarks.arguments import ArraySpec, decode, describe, encode, label
+from benchmarks.listening import Listener, listening
 from kernels import registry
 from models.registry import entry
 
@@ -52,9 +50,10 @@ ALSO = {
     "googlenet": ("local_response_norm_forward",),
 }
 TRAINING_ONLY = ("batch_norm_forward_training", "dropout_forward")
+# Under which name the table has a call on a prepared weight.
+PLAIN = {"conv2d_forward_prepared": "conv2d_forward"}
 # Parameters of the contracts whose first axis is the batch.
 BATCHED = frozenset({"x", "a", "b", "arrays", "target"})
-RECORDER = "recorder"
 
 
 @dataclass(frozen=True)
@@ -102,28 +101,21 @@ def _with_batch(argument: Any, batch: int) -> Any:
     return argument.with_batch(batch) if batched else argument
 
 
-class Recorder:
+class Recorder(Listener):
     """Notes kernel calls, and which module makes them."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.calls: list[tuple[str, str, tuple[Any, ...]]] = []  # (path, operation, arguments)
         self.paths: list[str] = [""]
-        self.listening = True
 
-    def note(self, contract: Callable[..., Any], *arguments: Any) -> Any:
-        """Note the call and run the version that fits next; calls that a kernel makes are not noted."""
-        call = _cold(contract.__name__, arguments)
-        if call is not None:
-            operation, given = call
+    def call(self, contract: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        """Note the call."""
+        noted = _cold(contract.__name__, arguments)
+        if noted is not None:
+            operation, given = noted
             self.calls.append((self.paths[-1], operation, describe(given)))
-        self.listening = False
-        try:
-            return registry.dispatch(contract, *arguments)
-        finally:
-            self.listening = True
-
-    def fits(self, *arguments: Any) -> bool:
-        return self.listening
+        return super().call(contract, arguments)
 
     def enter(self, path: str, module: minidnn.nn.Module, inputs: tuple[Any, ...]) -> None:
         self.paths.append(path)
@@ -139,34 +131,24 @@ def _cold(operation: str, arguments: tuple[Any, ...]) -> tuple[str, tuple[Any, .
     """
     if operation == "conv2d_prepare_weight":
         return None
-    if operation == "conv2d_forward_prepared":
+    if operation in PLAIN:
         x, prepared, bias, window, groups, _ = arguments
-        return "conv2d_forward", (x, prepared.weight, bias, window, groups)
+        return PLAIN[operation], (x, prepared.weight, bias, window, groups)
     return operation, arguments
 
 
 @contextmanager
-def listening() -> Iterator[Recorder]:
+def noting() -> Iterator[Recorder]:
     """Note every kernel call while the context lasts."""
     recorder = Recorder()
-    for operation in kernels.operations():
-        kernels.versions(operation)  # loads the backends first: what registers last is asked first
-        contract = registry.contract(operation)
-        announce = registry.implements(
-            contract, RECORDER, "notes the call and hands it on", backend="cpu", fits=recorder.fits
-        )
-        announce(partial(recorder.note, contract))
-    try:
+    with listening(recorder):
         yield recorder
-    finally:
-        for operation in kernels.operations():
-            registry.withdraw(operation, "cpu", RECORDER)
 
 
 @contextmanager
 def recording(model: minidnn.nn.Module) -> Iterator[Recorder]:
     """Note every kernel call, and which of the model's modules makes it."""
-    with listening() as recorder:
+    with noting() as recorder:
         handles = []
         for path, module in model.named_modules():
             handles.append(module.register_forward_pre_hook(partial(recorder.enter, path)))

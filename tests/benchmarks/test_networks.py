@@ -89,6 +89,7 @@ def test_a_network_against_everyone() -> None:
     from benchmarks import network_benchmark
 
     row = network_benchmark.measure("squeezenet1_1", 1, FAST, ONCE)
+    assert row["in_place"]["operations"]["conv2d_forward"]["calls"] == 26
     assert {"minidnn", "pytorch", "pytorch channels_last"} <= set(row["contenders"])
     assert max(c["error_after"] for c in row["contenders"].values()) <= row["bound"]
 

@@ -115,7 +115,7 @@ def test_an_unknown_network_is_named() -> None:
 def test_a_call_on_a_prepared_weight_is_recorded_as_the_plain_one() -> None:
     window = Window.of(3, 1, 1)
     x, weight = np.ones((1, 2, 5, 4), np.float32), np.ones((3, 2, 3, 3), np.float32)
-    with shapes.listening() as recorder:
+    with shapes.noting() as recorder:
         prepared = conv2d_prepare_weight(weight, x.shape, window, 1)
         conv2d_forward_prepared(x, prepared, None, window, 1, None)
     (call,) = recorder.calls

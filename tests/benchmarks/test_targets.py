@@ -1,4 +1,4 @@
-"""The aims: figures from rows made by hand, reached or missed, and the sums of layers."""
+"""The aims: figures from rows made by hand, reached or missed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import targets
 from benchmarks.cases import Case, select
-from benchmarks.figures import Figure, Results, geometric_mean, layer_sums, summed
+from benchmarks.figures import Figure, Results, geometric_mean, summed
 from benchmarks.targets import EACH, MEAN, Target, evaluate
 from tests.benchmarks import rows
 
@@ -71,25 +71,6 @@ def test_both_gradients_count_together(tmp_path) -> None:
     del content[lonely]
     figures = summed(results_of(tmp_path, kernels=content), *seconds)
     assert [figure.value for figure in figures] == [1.0] * (len(cases) // 2 - 1)
-
-
-def test_layers_are_weighted_by_how_often_they_run(tmp_path) -> None:
-    cases = rows.inference_cases("resnet18")
-    calls = sum(case.layer.multiplicity for case in cases)
-    content = {case.key: rows.kernel_row(case, 1e-3, 2e-3) for case in cases}
-    network = {"resnet18 batch 1": rows.network_row("resnet18", 1.1e-3 * calls, 4e-3 * calls)}
-    ours, theirs = layer_sums(results_of(tmp_path, kernels=content, networks=network))
-    assert (ours.layers, ours.missing, ours.agrees) == (pytest.approx(1e-3 * calls), 0, True)
-    assert (theirs.layers, theirs.agrees) == (pytest.approx(2e-3 * calls), False)
-
-
-def test_a_sum_with_calls_missing_does_not_agree(tmp_path) -> None:
-    cases = rows.inference_cases("resnet18")
-    content = {case.key: rows.kernel_row(case, 1e-3, 1e-3) for case in cases[1:]}
-    calls = sum(case.layer.multiplicity for case in cases)
-    network = {"resnet18 batch 1": rows.network_row("resnet18", 1e-3 * calls, 1e-3 * calls)}
-    ours, _ = layer_sums(results_of(tmp_path, kernels=content, networks=network))
-    assert (ours.missing, ours.agrees) == (1, False)
 
 
 def test_scratch_is_what_is_taken_beyond_the_result(tmp_path) -> None:
