@@ -10,10 +10,8 @@ runs code from the file.
 from __future__ import annotations
 
 import contextlib
-import glob
 import json
 import os
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +28,7 @@ from minidnn.optim.optimizer import Optimizer
 from minidnn.optim.schedule import LRScheduler
 from minidnn.tensor import Tensor
 from minidnn.torch_files import LONGEST_START, is_torch_file, read_torch_file
+from minidnn.whole_file import write_whole
 
 _METADATA = "minidnn"
 _CHECKPOINT = "minidnn training checkpoint, version 1"
@@ -37,7 +36,6 @@ _STORABLE = {np.dtype(kind) for kind in "?bhiqBHIQefd"}
 # The names that safetensors files give to NumPy's types; bfloat16 is not among these.
 _DTYPES = {f"{kind}{8 * size}": f"{kind.lower()}{size}" for kind in "IU" for size in (1, 2, 4, 8)}
 _DTYPES |= {"BOOL": "?", "F16": "f2", "F32": "f4", "F64": "f8", "C64": "c8"}
-_ABANDONED = 600  # seconds after which a partial file of another process is taken for a killed run's
 
 
 def save(state: Module | Mapping[Any, Any], path: str | os.PathLike[str]) -> None:
@@ -59,7 +57,7 @@ def save(state: Module | Mapping[Any, Any], path: str | os.PathLike[str]) -> Non
         raise TypeError(f"state must be a Module or a mapping, got {type(state).__name__}")
     tensors: dict[str, Array] = {}
     structure = _encode(state, "", tensors)
-    _write(Path(path), tensors, json.dumps(structure))
+    write_whole(path, safetensors.numpy.save(tensors, {_METADATA: json.dumps(structure)}))
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -243,42 +241,6 @@ def _join(name: str, part: str | int) -> str:
 
 def _place(name: str) -> str:
     return f"[{name!r}]" if name else ""
-
-
-def _write(path: Path, tensors: dict[str, Array], structure: str) -> None:
-    """Write beside `path`, flush to the disk, then rename: a reader sees the old file or the new one."""
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder, a file is needed")
-    content = safetensors.numpy.save(tensors, {_METADATA: structure})
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    _remove_abandoned(path)
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    if os.name == "posix":
-        _flush_entries(path.parent)
-
-
-def _flush_entries(folder: Path) -> None:
-    """Have the operating system put a folder's entries on the disk: the rename is there to stay."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _remove_abandoned(path: Path) -> None:
-    """Remove what runs left behind that were killed while they wrote this file."""
-    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
-        with contextlib.suppress(OSError):
-            if time.time() - leftover.stat().st_mtime > _ABANDONED:
-                leftover.unlink()
 
 
 def _read(file: MappedFile) -> tuple[dict[str, Tensor], str | None]:

@@ -202,11 +202,3 @@ def _row(path: str, module: Module) -> Row:
         parameters=sum(parameter.data.size for parameter in own),
         uncounted=_rule(module) is None and any(parameter.ndim > 1 for parameter in own),
     )
-
-
-def short(count: int) -> str:
-    """A count in units of a thousand, a million or a thousand million, with four digits: "568.7 M"."""
-    for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if count >= unit:
-            return f"{count / unit:.4g} {name}"
-    return str(count)

@@ -1,5 +1,6 @@
 """Traces: what every operation of a model did, forward and backward, and what it cost."""
 
+from minidnn.statistics import Statistics
 from minidnn.tracing.recording import trace
 from minidnn.tracing.records import (
     ArrayRecord,
@@ -8,7 +9,6 @@ from minidnn.tracing.records import (
     OperationArrays,
     OperationRecord,
     SourceLine,
-    Statistics,
 )
 from minidnn.tracing.trace import Trace
 

@@ -60,7 +60,7 @@ def trace(
     inputs = x if isinstance(x, tuple) else (x,)
     with preserved(model):
         _run(model, inputs, backward, loss)
-    names = {id(tensor._array): path for path, tensor in (*model.named_buffers(), *model.named_parameters())}
+    names = {id(tensor._array): path for path, tensor in model.named_parameters()}
     tracer = Tracer(names, backward, check_flag("keep_arrays", keep_arrays))
     with preserved(model), _modules_shown(model, tracer), listen(tracer.hear), observed_by(tracer):
         output = _run(model, inputs, backward, loss)

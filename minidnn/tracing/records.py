@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from kernels.array import Array
+from minidnn.statistics import Statistics
 
 Direction: TypeAlias = Literal["forward", "backward"]
 
@@ -31,35 +32,12 @@ class SourceLine(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Statistics:
-    """What an array's elements are like. NaN and infinities are counted and left out of everything else.
-
-    Attributes:
-        minimum, maximum, mean: of the finite elements.
-        standard_deviation: sqrt(mean((x - mean)^2)), over all of them (not their number less one).
-        zeros: how many are 0.
-        not_finite: how many are NaN or infinite.
-        counts: how many lie in each interval of the histogram; sums up to the number of finite elements.
-        edges: of the intervals, one more than counts; an interval holds its left edge, the last both.
-    """
-
-    minimum: float
-    maximum: float
-    mean: float
-    standard_deviation: float
-    zeros: int
-    not_finite: int
-    counts: tuple[int, ...]
-    edges: tuple[float, ...]
-
-
-@dataclass(frozen=True)
 class ArrayRecord:
     """An array that an operation read, made or was given as a gradient.
 
     Attributes:
         role: what the operation calls it: "x", "weight", "output".
-        name: a parameter's or buffer's dotted path in the model, or None.
+        name: a parameter's dotted path in the model, or None.
         shape: sizes along the axes.
         dtype: the elements' type by name.
         statistics: of its elements as they were then; None where there is no finite one.
@@ -156,9 +134,14 @@ class OperationRecord:
     arrays: OperationArrays | None = field(default=None, repr=False, compare=False)
 
     @property
-    def parameters(self) -> tuple[ArrayRecord, ...]:
-        """Those of the inputs that are the model's parameters or buffers."""
-        return tuple(record for record in self.inputs if record.name is not None)
+    def parameters(self) -> dict[str, ArrayRecord]:
+        """The model's parameters that it read, by path."""
+        return {record.name: record for record in self.inputs if record.name is not None}
+
+    @property
+    def parameter_count(self) -> int:
+        """How many trained numbers these are."""
+        return sum(record.size for record in self.parameters.values())
 
     @property
     def parameter_gradients(self) -> dict[str, ArrayRecord]:

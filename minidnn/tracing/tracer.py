@@ -15,9 +15,9 @@ from kernels.registry import Version
 from minidnn.autograd import Function
 from minidnn.costs import function_multiply_adds
 from minidnn.device import synchronize
+from minidnn.statistics import summarize
 from minidnn.tracing.function import input_roles, output_roles, plain_arguments, source_of
 from minidnn.tracing.records import ArrayRecord, Direction, KernelCall, OperationArrays, OperationRecord
-from minidnn.tracing.statistics import summarize
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Tracer:
         module: the path of the module that is running.
 
     Args:
-        names: the paths of parameters and buffers, by the ids of their arrays.
+        names: the paths of parameters, by the ids of their arrays.
         differentiate: whether a backward pass will follow.
         keep_arrays: whether the records shall hold copies of the arrays.
     """

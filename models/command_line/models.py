@@ -45,9 +45,9 @@ def _classifiers(names: Sequence[str]) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
+    from minidnn.units import short
     from models.published import PUBLISHED
     from models.registry import entry
-    from models.summary import short
     from models.verification import verifications
 
     table = Table("name", "year", "paper", "image")

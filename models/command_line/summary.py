@@ -65,7 +65,7 @@ def _table(root: Row, depth: int | None) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    from models.summary import short
+    from minidnn.units import in_bytes, short
 
     table = Table("layer", "kind")
     for column in ("output", "parameters", "mult-adds", "memory"):
@@ -81,22 +81,22 @@ def _table(root: Row, depth: int | None) -> Table:
             "x".join(map(str, row.output_shape[1:])) or ("-" if row.children else "only in training"),
             f"{row.total('parameters'):,}" if row.total("parameters") else "",
             short(mult_adds) if mult_adds else "",
-            _bytes(memory) if memory else "",
+            in_bytes(memory) if memory else "",
         )
     return table
 
 
 def _conclusion(model: str, root: Row, shape: tuple[int, ...], as_designed: bool) -> Iterator[str]:
     """The totals, and what the paper says."""
+    from minidnn.units import in_bytes, short
     from models.published import PUBLISHED
-    from models.summary import short
 
     parameters, mult_adds = root.total("parameters"), root.total("mult_adds")
     used = root.parameters_at_inference
     heads = f" ({used:,} without the heads that only training uses)" if used != parameters else ""
     yield (
         f"{model}, input {'x'.join(map(str, shape))}: {parameters:,} parameters{heads}, "
-        f"{short(mult_adds)} mult-adds, {_bytes(root.total('activation_bytes'))} of activations"
+        f"{short(mult_adds)} mult-adds, {in_bytes(root.total('activation_bytes'))} of activations"
     )
     uncounted = [row.path for row in root.walk() if row.uncounted]
     if uncounted:
@@ -116,11 +116,3 @@ def _conclusion(model: str, root: Row, shape: tuple[int, ...], as_designed: bool
         yield f"published: {', '.join(printed)}; {verdict}"
     if published.accuracy:
         yield f"published, not reproduced: {published.accuracy}"
-
-
-def _bytes(count: int) -> str:
-    """In bytes, KiB or MiB."""
-    for unit, name in ((2**20, "MiB"), (2**10, "KiB")):
-        if count >= unit:
-            return f"{count / unit:,.1f} {name}"
-    return f"{count} B"

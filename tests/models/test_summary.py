@@ -10,7 +10,7 @@ from minidnn import Tensor, nn
 from minidnn.functional import relu
 from minidnn.tensor import Tensor as AnyTensor
 from models.lenet import TableConv2d
-from models.summary import RULES, Row, short, summarize
+from models.summary import RULES, Row, summarize
 from tests.models.detection.region_scenes import tiny_rcnn
 
 FLOAT32 = 4
@@ -117,14 +117,6 @@ def test_lenet_by_hand() -> None:
     rows: dict[str, Row] = {row.path: row for row in summarize(models.lenet5(), (1, 32, 32)).walk()}
     wanted = {"c1": 6 * 784 * 25, "c3": 16 * 100 * 150, "c5": 120 * 400, "f6": 120 * 84, "output": 840}
     assert {path: rows[path].mult_adds for path in wanted} == wanted
-
-
-@pytest.mark.parametrize(
-    ("count", "printed"),
-    [(0, "0"), (999, "999"), (1000, "1 k"), (568_740_352, "568.7 M"), (19_632_062_464, "19.63 G")],
-)
-def test_short(count: int, printed: str) -> None:
-    assert short(count) == printed
 
 
 def test_a_detector_that_takes_regions_gets_the_whole_image() -> None:

@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from kernels.array import Array
 from kernels.device import to_host
-from minidnn.tracing.records import Statistics
 
 BINS = 32
 # Elements that are converted to float64 at a time: large weights must not be copied whole.
 _BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What an array's elements are like. NaN and infinities are counted and left out of everything else.
+
+    Attributes:
+        minimum, maximum, mean: of the finite elements.
+        standard_deviation: sqrt(mean((x - mean)^2)), over all of them (not their number less one).
+        zeros: how many are 0.
+        not_finite: how many are NaN or infinite.
+        counts: how many lie in each interval of the histogram; sums up to the number of finite elements.
+        edges: of the intervals, one more than counts; an interval holds its left edge, the last both.
+    """
+
+    minimum: float
+    maximum: float
+    mean: float
+    standard_deviation: float
+    zeros: int
+    not_finite: int
+    counts: tuple[int, ...]
+    edges: tuple[float, ...]
 
 
 def summarize(array: Array) -> Statistics | None:
