@@ -8,23 +8,26 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
-from minidnn.training.evaluation import EpochMetrics, Totals
+from minidnn.training.evaluation import Totals
+
+# An epoch's row of the history, a dataclass: `EpochMetrics` of classifiers, `DetectionMetrics` of detectors.
+Metrics: TypeAlias = Any
 
 
 class Report(Protocol):
     """Who is told how a run goes; `minidnn.report.TerminalReport` shows it."""
 
-    def begin(self, epochs: int, batches: int, history: list[EpochMetrics]) -> None:
+    def begin(self, epochs: int, batches: int, history: list[Metrics]) -> None:
         """The run begins, or goes on after the epochs in `history`."""
 
     def batch(self, epoch: int, batch: int, totals: Totals) -> None:
         """Batch number `batch` of `epoch` (both from 1) is done."""
 
-    def epoch(self, metrics: EpochMetrics) -> None:
+    def epoch(self, metrics: Metrics) -> None:
         """An epoch is done."""
 
     def end(self) -> None:
@@ -41,7 +44,7 @@ class Reports:
     def __init__(self, *reports: Report) -> None:
         self.reports: Sequence[Report] = reports
 
-    def begin(self, epochs: int, batches: int, history: list[EpochMetrics]) -> None:
+    def begin(self, epochs: int, batches: int, history: list[Metrics]) -> None:
         """Tell all."""
         for report in self.reports:
             report.begin(epochs, batches, history)
@@ -51,7 +54,7 @@ class Reports:
         for report in self.reports:
             report.batch(epoch, batch, totals)
 
-    def epoch(self, metrics: EpochMetrics) -> None:
+    def epoch(self, metrics: Metrics) -> None:
         """Tell all."""
         for report in self.reports:
             report.epoch(metrics)
@@ -63,10 +66,10 @@ class Reports:
 
 
 class CSVLog:
-    """A table of the epochs, one row each, with the fields of `EpochMetrics` as columns.
+    """A table of the epochs, one row each; the columns are the fields of the metrics.
 
-    The file is replaced after every epoch: a reader sees the table with or without the last row, never half
-    of one.
+    What was not measured, such as a detector's masks, is an empty cell. The file is replaced after every
+    epoch: a reader sees the table with or without the last row, never half of one.
 
     Args:
         path: the file; its folder is made when the run begins.
@@ -74,10 +77,10 @@ class CSVLog:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._history: list[EpochMetrics] = []
+        self._history: list[Metrics] = []
 
-    def begin(self, epochs: int, batches: int, history: list[EpochMetrics]) -> None:
-        """Write the epochs that are done already, in place of what an earlier run left."""
+    def begin(self, epochs: int, batches: int, history: list[Metrics]) -> None:
+        """Write the epochs that are done already (none: an empty file) in place of an earlier run's."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._history = list(history)
         self._write()
@@ -85,7 +88,7 @@ class CSVLog:
     def batch(self, epoch: int, batch: int, totals: Totals) -> None:
         """Nothing: the table has epochs only."""
 
-    def epoch(self, metrics: EpochMetrics) -> None:
+    def epoch(self, metrics: Metrics) -> None:
         """Add a row."""
         self._history.append(metrics)
         self._write()
@@ -96,15 +99,18 @@ class CSVLog:
     def _write(self) -> None:
         partial = self.path.with_name(f".{self.path.name}.partial")
         with partial.open("w", newline="") as file:
-            names = [column.name for column in fields(EpochMetrics)]
-            writer = csv.DictWriter(file, names, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(asdict(metrics) for metrics in self._history)
+            rows = [asdict(metrics) for metrics in self._history]
+            writer = csv.DictWriter(file, list(rows[0]) if rows else [], lineterminator="\n")
+            if rows:
+                writer.writeheader()
+            writer.writerows(rows)
         partial.replace(self.path)
 
 
 class TensorBoardLog:
-    """Curves for TensorBoard: loss and accuracy of both parts, learning rate and seconds, by epoch.
+    """Curves for TensorBoard: everything that an epoch's metrics have, by epoch.
+
+    A field such as `train_loss` is the curve "loss/train": one picture shows the losses of all parts.
 
     Show them with `tensorboard --logdir FOLDER`. Every start of the run adds a file that begins with all
     epochs so far and tells TensorBoard to forget what earlier files say: events that a killed process had
@@ -121,7 +127,7 @@ class TensorBoardLog:
         self.folder = Path(folder)
         self._writer: Any = None
 
-    def begin(self, epochs: int, batches: int, history: list[EpochMetrics]) -> None:
+    def begin(self, epochs: int, batches: int, history: list[Metrics]) -> None:
         """Open a file and write the epochs that are done already."""
         try:
             from tensorboardX import SummaryWriter
@@ -137,7 +143,7 @@ class TensorBoardLog:
     def batch(self, epoch: int, batch: int, totals: Totals) -> None:
         """Nothing: the curves have a point per epoch."""
 
-    def epoch(self, metrics: EpochMetrics) -> None:
+    def epoch(self, metrics: Metrics) -> None:
         """Add a point to every curve."""
         self._add(metrics)
         self._writer.flush()
@@ -146,10 +152,8 @@ class TensorBoardLog:
         """Close the file."""
         self._writer.close()
 
-    def _add(self, metrics: EpochMetrics) -> None:
-        for name in ("loss", "accuracy"):
-            for part in ("train", "test"):
-                value = getattr(metrics, f"{part}_{name}")
-                self._writer.add_scalar(f"{name}/{part}", value, metrics.epoch)
-        self._writer.add_scalar("lr", metrics.lr, metrics.epoch)
-        self._writer.add_scalar("seconds", metrics.seconds, metrics.epoch)
+    def _add(self, metrics: Metrics) -> None:
+        for name, value in asdict(metrics).items():
+            part, _, what = name.partition("_")
+            if name != "epoch" and value is not None:
+                self._writer.add_scalar(f"{what}/{part}" if what else name, value, metrics.epoch)

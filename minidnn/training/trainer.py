@@ -21,8 +21,10 @@ class Trainer(TrainingLoop):
         trainer = Trainer(model, optimizer, train_loader, test_loader, checkpoint="run.safetensors")
         history = trainer.fit(epochs=10, resume=True)
 
-    The model maps a batch of inputs to scores (N, classes); batches are (inputs, labels); the history's rows
-    are `EpochMetrics`. The arguments that are not named here are `TrainingLoop`'s.
+    The model maps a batch of inputs to scores (N, classes); batches are (inputs, labels). Labels may be
+    probabilities (N, classes), as `data.transforms.Mixup` makes them: an example counts as classified
+    correctly if its most probable class was found. The history's rows are `EpochMetrics`. The arguments that
+    are not named here are `TrainingLoop`'s.
 
     Args:
         loss: maps scores and labels to a mean loss.
@@ -40,7 +42,8 @@ class Trainer(TrainingLoop):
             inputs = self.augment(inputs)
         scores = self.model(inputs)  # (N, classes)
         loss = self.loss(scores, labels)
-        self._totals.add(loss, predict(scores), labels.tolist())
+        truths = predict(labels) if labels.ndim == 2 else labels.tolist()
+        self._totals.add(loss, predict(scores), truths)
         return loss, len(labels)
 
     def _evaluate(self, after_batch: Callable[[], None]) -> dict[str, Any]:

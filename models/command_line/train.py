@@ -73,6 +73,16 @@ def train(
         bool,
         typer.Option("--resume", help="Go on from the checkpoint, with the same arguments as before."),
     ] = False,
+    csv: Annotated[
+        Path | None, typer.Option(help="Write a table here, a row per epoch.", show_default="none")
+    ] = None,
+    tensorboard: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write curves for TensorBoard into this folder; needs the tensorboard extra.",
+            show_default="none",
+        ),
+    ] = None,
     device: DeviceName = "cpu",
 ) -> None:
     """Train MODEL, show how it goes, and end with its accuracy on held-out images.
@@ -90,7 +100,8 @@ def train(
     from models.registry import bound_arguments, create
 
     recipe = RECIPES.get(model, CLASSIFIER).changed(epochs=epochs, batch_size=batch_size, lr=lr)
-    run = Run(recipe, seed, checkpoint or Path("checkpoints") / f"{model}.safetensors", resume)
+    path = checkpoint or Path("checkpoints") / f"{model}.safetensors"
+    run = Run(recipe, seed, path, resume, csv, tensorboard)
     variant = {"activation": activation, "pooling": pooling}
     chosen = {name: value for name, value in variant.items() if value is not None}
     if model in RECIPES:
@@ -160,7 +171,7 @@ def _trainer(network: Module, splits: Splits, run: Run, place: Device) -> Traine
         schedule=CosineAnnealingLR(optimizer, T_max=recipe.epochs),
         augment=RandomShift(),
         checkpoint=run.checkpoint,
-        report=TerminalReport(),
+        report=run.reported_to(TerminalReport()),
     )
 
 

@@ -83,7 +83,7 @@ def _trainer(network: Module, run: Run) -> DetectorTrainer:
         schedule=CosineAnnealingLR(optimizer, T_max=recipe.epochs),
         clip_gradients=partial(clip_grad_norm_, max_norm=LARGEST_GRADIENT),
         checkpoint=run.checkpoint,
-        report=TerminalReport(columns=DETECTOR_COLUMNS),
+        report=run.reported_to(TerminalReport(columns=DETECTOR_COLUMNS)),
     )
 
 

@@ -14,7 +14,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from minidnn.training import TrainingLoop
+    from minidnn.training import Report, TrainingLoop
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,24 @@ class Run:
         seed: of the initial weights and all that is drawn.
         checkpoint: the file that keeps the run's state.
         resume: whether to go on from there.
+        csv: the file that gets a row for each epoch, or None.
+        tensorboard: the folder that gets curves, or None.
     """
 
     recipe: Recipe
     seed: int
     checkpoint: Path
     resume: bool
+    csv: Path | None = None
+    tensorboard: Path | None = None
+
+    def reported_to(self, terminal: Report) -> Report:
+        """Return the terminal's report and those that the run is to write besides."""
+        from minidnn.training import CSVLog, Reports, TensorBoardLog
+
+        table = [] if self.csv is None else [CSVLog(self.csv)]
+        curves = [] if self.tensorboard is None else [TensorBoardLog(self.tensorboard)]
+        return Reports(terminal, *table, *curves)
 
 
 def introduce(console: Console, headline: str, run: Run) -> None:

@@ -53,7 +53,7 @@ class Mixup:
         loader = DataLoader(..., batch_transform=Mixup(num_classes=10))
 
     The share is drawn from Beta(alpha, alpha), one for the batch; the partners are a random permutation. A
-    mixed example has no one right class: the training accuracy that `Trainer` reports is 0 then.
+    mixed example has no one right class: `Trainer` counts the one with the larger share.
 
     Args:
         num_classes: labels in [0, num_classes) become probabilities, which `cross_entropy` takes.

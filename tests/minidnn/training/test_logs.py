@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import struct
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from minidnn.training import CSVLog, EpochMetrics, Reports, TensorBoardLog, Totals
+from minidnn.training import CSVLog, DetectionMetrics, EpochMetrics, Reports, TensorBoardLog, Totals
 from tests.minidnn.training.run import LineReport
 
 
@@ -18,12 +19,16 @@ def metrics(epoch: int) -> EpochMetrics:
     return EpochMetrics(epoch, 0.1 / epoch, 1 / epoch, 0.5 + epoch / 100, 2 / epoch, 0.25, 1.5 * epoch)
 
 
-def run(log: Any, history: list[int], epochs: list[int]) -> None:
+def of_detector(epoch: int, masks: bool = False) -> DetectionMetrics:
+    return DetectionMetrics(epoch, 0.1, 2.0, 0.5, 0.25 if masks else None, 3.0)
+
+
+def run(log: Any, history: list[int], epochs: list[int], row: Callable[[int], Any] = metrics) -> None:
     """Show the log a run that begins after the epochs in `history`."""
-    log.begin(10, 3, [metrics(epoch) for epoch in history])
+    log.begin(10, 3, [row(epoch) for epoch in history])
     for epoch in epochs:
         log.batch(epoch, 1, Totals())
-        log.epoch(metrics(epoch))
+        log.epoch(row(epoch))
     log.end()
 
 
@@ -53,6 +58,21 @@ def test_the_table_of_a_resumed_run_has_every_epoch_once(tmp_path: Path) -> None
     run(CSVLog(path), [1, 2], [3, 4])
     run(CSVLog(path), [1, 2, 3, 4, 5], [6])
     assert [row["epoch"] for row in rows(path)] == ["1", "2", "3", "4", "5", "6"]
+
+
+def test_a_new_run_leaves_nothing_of_the_one_before(tmp_path: Path) -> None:
+    path = tmp_path / "run.csv"
+    run(CSVLog(path), [], [1, 2])
+    run(CSVLog(path), [], [])
+    assert path.read_text() == ""
+
+
+def test_the_table_of_a_detector(tmp_path: Path) -> None:
+    """Without masks their column is empty."""
+    path = tmp_path / "run.csv"
+    run(CSVLog(path), [1], [2], of_detector)
+    names = "epoch,lr,train_loss,box_precision,mask_precision,seconds\n"
+    assert path.read_text() == names + "1,0.1,2.0,0.5,,3.0\n2,0.1,2.0,0.5,,3.0\n"
 
 
 def records(path: Path) -> list[bytes]:
@@ -94,6 +114,18 @@ def test_tensorboard_has_a_curve_per_metric(tmp_path: Path) -> None:
         for tag, name in (("loss/train", "train_loss"), ("accuracy/test", "test_accuracy"), ("lr", "lr")):
             want = {epoch: getattr(metrics(epoch), name) for epoch in epochs}
             assert values[tag] == pytest.approx(want, rel=1e-6)
+
+
+@pytest.mark.parametrize("masks", [False, True])
+def test_tensorboard_shows_a_detector_s_curves(masks: bool, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboardX")
+    run(TensorBoardLog(tmp_path), [1], [2], lambda epoch: of_detector(epoch, masks))
+    (path,) = tmp_path.glob("events.*")
+    values, _ = curves(path)
+    measured = {"loss/train": 2.0, "precision/box": 0.5, "lr": pytest.approx(0.1), "seconds": 3.0}
+    if masks:
+        measured["precision/mask"] = 0.25
+    assert values == {tag: {1: value, 2: value} for tag, value in measured.items()}
 
 
 def test_without_tensorboardx_one_sentence_says_what_to_do(

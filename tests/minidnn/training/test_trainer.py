@@ -105,6 +105,16 @@ def test_the_training_metrics_are_means_over_samples() -> None:
     assert model.modes == [True] * 3 + [False] * 3
 
 
+def test_mixed_labels_count_by_the_larger_share() -> None:
+    """As `Mixup` makes them: of the five predictions 0, 1, 1, 0, 1 the second and the fourth are wrong."""
+    shares = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.3, 0.7], [0.0, 1.0]], np.float32)
+    mixed = DataLoader(ArrayDataset(two_classes().dataset.inputs, shares), batch_size=2)
+    model = Scores()
+    trainer = Trainer(model, optim.SGD(model.parameters(), lr=0.0), mixed, two_classes())
+    (metrics,) = trainer.fit(1)
+    assert metrics.train_accuracy == pytest.approx(3 / 5)
+
+
 def test_a_loss_that_explodes_is_told_in_one_sentence() -> None:
     model = Scores()
     model.scale.data[...] = np.inf

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import random
 import re
@@ -71,6 +72,18 @@ def test_a_run_shows_its_epochs_its_confusions_and_its_accuracy(small: Path, tmp
     assert "confusion matrix" in result.stdout
     assert accuracy(result.stdout) > 10
     assert (tmp_path / "checkpoints" / "lenet5.safetensors").exists()
+
+
+def test_a_run_writes_a_table_and_curves(small: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboardX")
+    logs = ("--csv", "logs/run.csv", "--tensorboard", "curves")
+    result = run("train", "lenet5", "--data", str(small), "--epochs", "2", *logs, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    with (tmp_path / "logs" / "run.csv").open() as file:
+        table = list(csv.DictReader(file))
+    assert [row["epoch"] for row in table] == ["1", "2"]
+    assert f"{float(table[1]['test_accuracy']):.2%}" in result.stdout
+    assert len(list((tmp_path / "curves").iterdir())) == 1
 
 
 def test_a_finished_run_resumes_to_the_same_table(small: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from minidnn import load
 from models.command_line import train_detector
 from models.command_line.training_run import Recipe, Run
+from tests.models.command_line.test_command_line import run
 
 MODELS = ("faster_rcnn_digits", "mask_rcnn_digits", "yolo_digits")
 
@@ -70,6 +72,15 @@ def test_a_stopped_run_ends_with_the_same_weights(
     assert resumed.splitlines()[-7:] == whole.splitlines()[-7:]
 
 
+def test_a_run_writes_a_table(short: Path) -> None:
+    recipe = Recipe(epochs=2, batch_size=4, lr=1e-3)
+    files = {"checkpoint": short / "run.safetensors", "csv": short / "run.csv"}
+    train_detector.train_detector("yolo_digits", Run(recipe, seed=0, resume=False, **files))
+    lines = (short / "run.csv").read_text().splitlines()
+    assert lines[0] == "epoch,lr,train_loss,box_precision,mask_precision,seconds"
+    assert [line.split(",")[0] for line in lines[1:]] == ["1", "2"]
+
+
 def test_another_seed_is_another_run(short: Path) -> None:
     train("yolo_digits", short / "0.safetensors", epochs=1)
     with pytest.raises(ValueError, match="seed 0, but this run has seed 1"):
@@ -84,3 +95,16 @@ def test_options_of_classifiers_are_refused(option: tuple[str, str], short: Path
 
     result = CliRunner().invoke(command_line.app, ["train", "yolo_digits", *option])
     assert f"{option[0]} is not for yolo_digits, which learns from scenes of digits" in str(result.exception)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "epochs"), [("faster_rcnn_digits", 4), ("mask_rcnn_digits", 4), ("yolo_digits", 12)]
+)
+def test_a_short_run_learns(model: str, epochs: int, tmp_path: Path) -> None:
+    """Of boxes and masks alike; what the whole recipes reach is in examples/digit_detectors/."""
+    result = run("train", model, "--epochs", str(epochs), cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    reached = dict(re.findall(r"^held-out (mAP|mask mAP)@0\.5 (\d\.\d+)", result.stdout, re.MULTILINE))
+    assert reached.keys() == ({"mAP", "mask mAP"} if model == "mask_rcnn_digits" else {"mAP"})
+    assert min(map(float, reached.values())) >= 0.6
