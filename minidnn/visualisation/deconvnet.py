@@ -14,7 +14,6 @@ Only the switches depend on the image; with the ReLU's mask in place of the ReLU
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,53 +31,7 @@ from minidnn.modes import no_grad, observed_by
 from minidnn.nn import Module
 from minidnn.tensor import Tensor
 from minidnn.visualisation.observing import as_batch, check_channel, check_maps, frozen, watched
-
-
-@dataclass(frozen=True, eq=False)
-class Step:
-    """An operation of the way up.
-
-    Attributes:
-        function: what ran.
-        inputs: its arrays.
-        outputs: likewise; of max pooling the maxima and the switches.
-        before: the step that made its first input; None for the image.
-    """
-
-    function: Function
-    inputs: list[Array | None]
-    outputs: tuple[Array, ...]
-    before: Step | None
-
-
-class WayUp:
-    """The observer that notes every operation with the one before it."""
-
-    def __init__(self) -> None:
-        self._made_by: dict[int, Step] = {}
-        self._kept: list[Step] = []  # while arrays live, their ids stay theirs
-
-    def run(self, function: Function, arrays: list[Array | None]) -> Any:
-        """Run forward, and note it."""
-        result = function.forward(*arrays)
-        outputs = result if isinstance(result, tuple) else (result,)
-        step = Step(function, arrays, outputs, self._made_by.get(id(arrays[0])))
-        self._kept.append(step)
-        self._made_by.update((id(output), step) for output in outputs)
-        return result
-
-    def assign(self, target: Array, source: Array) -> None:
-        """The target holds from now on what the source's step made."""
-        self._made_by[id(target)] = self._made_by[id(source)]
-
-    def steps_to(self, array: Array) -> list[Step]:
-        """The steps from the one that made the array back to the image."""
-        steps = []
-        step = self._made_by.get(id(array))
-        while step is not None:
-            steps.append(step)
-            step = step.before
-        return steps
+from minidnn.visualisation.way_up import Step, WayUp
 
 
 def deconvnet(
@@ -113,7 +66,7 @@ def deconvnet(
     Source: Zeiler and Fergus, "Visualizing and understanding convolutional networks", ECCV 2014, section 2.1.
     """
     batch, single = as_batch(images)
-    way = WayUp()
+    way = WayUp(batch.data)
     found: list[tuple[Array, list[Step]]] = []
 
     def see(name: str, output: Tensor) -> None:
@@ -154,12 +107,12 @@ def _one_unit(maps: Array, channel: int, positions: Sequence[Sequence[int]] | No
 
 def _check_steps(steps: list[Step], layer: str) -> None:
     """Require operations that there is a way down for."""
-    other = next((step.function.name for step in steps if type(step.function) not in WAYS_DOWN), None)
-    if other is not None:
-        raise ValueError(
-            "layer must be reached by convolutions, ReLU, max pooling and local response normalisation only, "
-            f"one after the other; on the way to {layer!r} there is {other}"
-        )
+    for step in steps:
+        if step.joins or type(step.function) not in WAYS_DOWN:
+            raise ValueError(
+                "layer must be reached by convolutions, ReLU, max pooling and local response normalisation "
+                f"only, one after the other; on the way to {layer!r} there is {step.function.name}"
+            )
 
 
 def _filtered(step: Step, signal: Tensor) -> Tensor:
