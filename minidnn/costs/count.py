@@ -49,6 +49,12 @@ class Count:
         """In numbers: "1 x 32 x 28 x 28"."""
         return " + ".join(" x ".join(map(str, term.numbers)) for term in self.products) or "0"
 
+    def times(self, number: int) -> Count:
+        """The count so many times, written in front of every product."""
+        return Count(
+            tuple(Product((str(number), *term.symbols), (number, *term.numbers)) for term in self.products)
+        )
+
     def __add__(self, other: Count) -> Count:
         return Count(self.products + other.products)
 

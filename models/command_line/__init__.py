@@ -10,6 +10,8 @@ import typer
 
 from models.command_line.detect import detect
 from models.command_line.emulate import emulate
+from models.command_line.explain import explain
+from models.command_line.explore import explore
 from models.command_line.gradcheck import gradcheck
 from models.command_line.models import models
 from models.command_line.predict import predict
@@ -31,6 +33,8 @@ app.command()(summary)
 app.command()(predict)
 app.command()(detect)
 app.command()(emulate)
+app.command()(explore)
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(explain)
 
 
 def _show_version(wanted: bool) -> None:

@@ -1,0 +1,58 @@
+"""A layer's cost as parts of an explanation: the formulas, with the numbers filled in."""
+
+from __future__ import annotations
+
+import math
+
+from minidnn.costs import Count, LayerCost, Pass
+from minidnn.explanation.content import Equation, Part, Table
+
+
+def cost_parts(cost: LayerCost) -> tuple[Part, ...]:
+    """What is counted, formula by formula, then FLOPs and bytes in both directions."""
+    counts = (
+        ("parameters", cost.parameters),
+        ("mult-adds forward", cost.forward.multiply_adds),
+        ("mult-adds backward", cost.backward.multiply_adds),
+        ("other operations forward", cost.forward.operations),
+        ("other operations backward", cost.backward.operations),
+    )
+    equations = [_count(name, count) for name, count in counts if count.products]
+    moved = [_bytes(f"bytes {name}", each) for name, each in _passes(cost)]
+    rows = tuple(
+        (name, f"{each.flops:,}", f"{each.bytes:,}", f"{each.intensity:.2f}") for name, each in _passes(cost)
+    )
+    flops = Table(("", "2 mult-adds + others = FLOPs", "bytes", "FLOPs per byte"), rows)
+    return (*equations, *moved, flops)
+
+
+def short(count: float) -> str:
+    """A count in units of a thousand, a million or a thousand million, with four digits: "568.7 M"."""
+    for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if count >= unit:
+            return f"{count / unit:.4g} {name}"
+    return str(count)
+
+
+def _passes(cost: LayerCost) -> tuple[tuple[str, Pass], ...]:
+    return ("forward", cost.forward), ("backward", cost.backward)
+
+
+def _count(name: str, count: Count) -> Equation:
+    """mult-adds = N·O = 1·2 = 2."""
+    symbols, numbers = (text.replace(" x ", "·") for text in (count.formula, count.filled_in))
+    return Equation(name, symbols, numbers, count.value)
+
+
+def _bytes(name: str, each: Pass) -> Equation:
+    """Every array once: the bytes of an element times the elements."""
+    symbols, numbers = [], []
+    for size in sorted({moved.itemsize for moved in (*each.reads, *each.writes)}):
+        arrays = [moved for moved in (*each.reads, *each.writes) if moved.itemsize == size]
+        symbols.append(_times(size, [moved.name for moved in arrays]))
+        numbers.append(_times(size, [str(math.prod(moved.shape)) for moved in arrays]))
+    return Equation(name, " + ".join(symbols), " + ".join(numbers), each.bytes)
+
+
+def _times(size: int, parts: list[str]) -> str:
+    return f"{size}·{parts[0]}" if len(parts) == 1 else f"{size}·({' + '.join(parts)})"
