@@ -69,6 +69,7 @@ from models.preresnet import (
     preresnet1001,
 )
 from models.rcnn import RCNN, RegionSettings, rcnn
+from models.rcnn_fine_tuning import FineTuning, fine_tune_rcnn
 from models.registry import create, names
 from models.resnet import (
     ResNet,
@@ -126,6 +127,7 @@ __all__ = [
     "DlibInception",
     "EfficientNet",
     "FastRCNN",
+    "FineTuning",
     "GeneralizedRCNN",
     "GoogLeNet",
     "GoogLeNetOutputs",
@@ -181,6 +183,7 @@ __all__ = [
     "faster_rcnn_digits",
     "faster_rcnn_resnet50_fpn",
     "faster_rcnn_vgg16",
+    "fine_tune_rcnn",
     "googlenet",
     "googlenet_bn",
     "googlenet_d2l",

@@ -4,13 +4,14 @@ trained to classify; support vector machines tell the classes apart, and a regre
 Paper: Girshick, Donahue, Darrell, Malik, "Rich feature hierarchies for accurate object detection and semantic
 segmentation", arXiv:1311.2524 (CVPR 2014), sections 2 and 3.5, appendices A to C.
 
-What learns here is not learnt by gradient steps: `fit` takes images with their objects. The network comes
-trained, on ImageNet and then, in the paper, on warped regions of the detector's own classes (section 2.3):
-classify `warp_regions`' squares with `alexnet_paper`, and give its weights to the features.
+What `fit` learns is not learnt by gradient steps. The network comes trained on ImageNet, and is fine-tuned on
+warped regions of the detector's own classes first (`models.rcnn_fine_tuning`, section 2.3).
 
     detector = models.rcnn(num_classes=21)
     detector.features.load_state_dict(minidnn.load("alexnet_paper.safetensors"))
-    detector.fit(VocFolder("VOC2007", "trainval", classes=VOC))
+    dataset = VocFolder("VOC2007", "trainval", classes=VOC)
+    models.fine_tune_rcnn(detector, dataset)
+    detector.fit(dataset)
 
 Deviations:
 - A detection's score is 1 / (1 + exp(-margin)), which orders as the margin does and lies in (0, 1).
@@ -224,6 +225,17 @@ class RCNN(Module):
             settings.detections_per_img,
         )
 
+    def regions_of(self, dataset: Dataset, proposals: Sequence[Array] | None = None) -> list[Array]:
+        """Return the given proposals of each of a data set's images, checked, or those that are found.
+
+        Raises:
+            ValueError, TypeError, ImportError: as `forward`.
+        """
+        return [
+            self._regions(as_tensor(dataset[index][0]).data, given)
+            for index, given in enumerate(_one_each(proposals, len(dataset)))
+        ]
+
     def _regions(self, image: Array, proposals: Array | None) -> Array:
         """The given or found proposals of an image, both checked."""
         if image.ndim != 3 or image.shape[0] != 3:
@@ -256,16 +268,14 @@ class RCNN(Module):
             ImportError: as `forward`.
         """
         self.eval()
-        regions = [
-            self._regions(as_tensor(dataset[index][0]).data, given)
-            for index, given in enumerate(_one_each(proposals, len(dataset)))
-        ]
-        objects, pairs = self._look_at_objects(_scenes(dataset, regions, self.num_labels))
+        regions = self.regions_of(dataset, proposals)
+        objects, pairs = self._look_at_objects(scenes(dataset, regions, self.num_labels))
         self.box_weight = Tensor(self._learn_boxes(pairs))
         lengths = np.concatenate([np.linalg.norm(features, axis=1) for features in objects])
         scale = self.settings.feature_length / (float(lengths.mean()) or 1.0)
-        scenes = _scenes(dataset, regions, self.num_labels)
-        machines = self._learn_classes([features * scale for features in objects], scenes, scale)
+        machines = self._learn_classes(
+            [features * scale for features in objects], scenes(dataset, regions, self.num_labels), scale
+        )
         weight, bias = np.zeros_like(self.svm_weight.data), np.zeros_like(self.svm_bias.data)
         for label, machine in enumerate(machines, start=1):
             weight[label], bias[label] = scale * machine.weight, machine.bias
@@ -330,8 +340,13 @@ def _one_each(proposals: Sequence[Array] | None, count: int) -> Sequence[Array |
     return proposals
 
 
-def _scenes(dataset: Dataset, regions: Sequence[Array], classes: int) -> Iterator[Scene]:
-    """The images with their objects, one after the other."""
+def scenes(dataset: Dataset, regions: Sequence[Array], classes: int) -> Iterator[Scene]:
+    """Yield the images with their proposals and objects, one after the other.
+
+    Raises:
+        ValueError: boxes without area, labels that are not in [1, classes).
+        TypeError: boxes that are not floating.
+    """
     for index, proposals in enumerate(regions):
         image, target = dataset[index]
         (target,) = check_training_targets([target], 1)
