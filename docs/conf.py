@@ -9,7 +9,7 @@ sys.path[:0] = [str(Path(__file__).parent / "extensions"), str(Path(__file__).pa
 
 project = "minidnn"
 author = "The minidnn maintainers"
-copyright = author  # noqa: A001 - Sphinx's name
+copyright = author
 
 extensions = [
     "myst_parser",

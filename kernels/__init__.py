@@ -1,11 +1,11 @@
 """Plain functions on arrays, one folder per operation; they know nothing of Tensor or autograd.
 
-import kernels
+    import kernels
 
-kernels.operations()                               # every operation's name
-kernels.versions("conv2d_forward", "reference")    # its ladder on one backend
-with kernels.use(conv2d_forward="loops"):          # choose a version while the context lasts
-    ...
+    kernels.operations()                               # every operation's name
+    kernels.versions("conv2d_forward", "reference")    # its ladder on one backend
+    with kernels.use(conv2d_forward="loops"):          # choose a version while the context lasts
+        ...
 """
 
 from kernels.prepared import PreparedWeight

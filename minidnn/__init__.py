@@ -1,11 +1,11 @@
 """minidnn: a deep-learning engine to read, trust and race.
 
-import minidnn
-from minidnn import functional, nn
+    import minidnn
+    from minidnn import functional, nn
 
-model = nn.Sequential(nn.Conv2d(1, 6, 5), nn.Tanh(), nn.Flatten(), nn.LazyLinear(10))
-loss = functional.cross_entropy(model(images), labels)
-loss.backward()
+    model = nn.Sequential(nn.Conv2d(1, 6, 5), nn.Tanh(), nn.Flatten(), nn.LazyLinear(10))
+    loss = functional.cross_entropy(model(images), labels)
+    loss.backward()
 """
 
 import kernels

@@ -1,4 +1,4 @@
-"""A function's, class's or CUDA kernel's text, found in the source by its name.
+"""A file's text, or a function's, class's or CUDA kernel's in it, found by its name.
 
 The pages include code through this file, so what they show is what runs; a name that is gone is an error.
 """
@@ -27,8 +27,8 @@ class Excerpt(NamedTuple):
     language: str
 
 
-def excerpt(path: str, name: str, *, docstring: bool = True) -> Excerpt:
-    """Return what `name` is in a file of the project.
+def excerpt(path: str, name: str | None = None, *, docstring: bool = True) -> Excerpt:
+    """Return what `name` is in a file of the project, or the whole file.
 
     Args:
         path: the file, relative to the project: Python (`.py`) or CUDA C (`.cu`, `.cuh`, `.h`).
@@ -40,7 +40,10 @@ def excerpt(path: str, name: str, *, docstring: bool = True) -> Excerpt:
         LookupError: the file has no such name.
         FileNotFoundError: there is no such file.
     """
-    lines = (ROOT / path).read_text().splitlines()
+    text = (ROOT / path).read_text()
+    if name is None:
+        return Excerpt(1, text, "python" if path.endswith(".py") else "cuda")
+    lines = text.splitlines()
     if path.endswith(".py"):
         return _from_python(path, lines, name, docstring)
     return _from_cuda(path, lines, name)

@@ -1,7 +1,8 @@
 """The project's docstrings as Sphinx wants them.
 
-They are written to be read in an editor: formulas are indented, and what stands in a formula or a name (`*`, `_`, `|`)
-means itself. Before napoleon sees a docstring, its formulas become literal blocks and such marks are escaped.
+They are written to be read in an editor: formulas are indented, and what stands in a formula or a name
+(`*`, `_`, `|`) means itself. Before napoleon sees a docstring, its formulas become literal blocks and such
+marks are escaped.
 """
 
 from __future__ import annotations
@@ -11,14 +12,25 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-SECTIONS = ("Shapes:", "Dtypes:", "Edge contract:", "Args:", "Raises:", "Source:", "Sources:", "Attributes:", "Returns:")
+SECTIONS = (
+    "Shapes:",
+    "Dtypes:",
+    "Edge contract:",
+    "Args:",
+    "Raises:",
+    "Source:",
+    "Sources:",
+    "Attributes:",
+    "Returns:",
+)
 CODE = re.compile(r"(`[^`]*`)")
 MARKS = re.compile(r"([*|_\\])")
 
 
 def convert(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Rewrite a docstring's lines in place."""
-    result: list[str] = []
+    # napoleon takes a property's first line for "type: description", but not a blank one.
+    result: list[str] = [""] if what in ("attribute", "data", "property") else []
     in_section = literal = False
     for line in lines:
         indented = line.startswith("    ")

@@ -1,4 +1,4 @@
-"""The directive `source`: a definition of the project, with the file and line where it stands.
+"""The directive `source`: a definition of the project, with the file and line where it stands, or a file.
 
     :::{source} kernels/conv2d/reference.py conv2d_forward_loops
     :::
@@ -20,14 +20,15 @@ from sphinx.util.docutils import SphinxDirective
 
 
 class SourceDirective(SphinxDirective):
-    """Show a definition by its file and name."""
+    """Show a definition by its file and name, or a whole file."""
 
-    required_arguments = 2
+    required_arguments = 1
+    optional_arguments = 1
     option_spec: ClassVar[dict[str, Any]] = {"without-docstring": directives.flag}
 
     def run(self) -> list[nodes.Node]:
         """Return the highlighted block under a caption that says where it stands."""
-        path, name = self.arguments
+        path, name = (*self.arguments, None)[:2]
         try:
             found = excerpt(path, name, docstring="without-docstring" not in self.options)
         except (LookupError, FileNotFoundError) as error:
@@ -35,7 +36,8 @@ class SourceDirective(SphinxDirective):
         self.env.note_dependency(str(ROOT / path))
         block = nodes.literal_block(found.text, found.text, language=found.language)
         self.set_source_info(block)
-        return [container_wrapper(self, block, f"`{path}`, line {found.line}")]
+        caption = f"`{path}`, line {found.line}" if name else f"`{path}`"
+        return [container_wrapper(self, block, caption)]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

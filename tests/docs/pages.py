@@ -15,8 +15,8 @@ PAGES = sorted(
 
 sys.path.append(str(DOCS / "extensions"))
 
-FENCE = re.compile(r"^(?P<indent> *)(?P<fence>```+|~~~+)(?P<language>[^\n`]*)\n(?P<text>.*?)^ *(?P=fence)", re.M | re.S)
-DIRECTIVE = re.compile(r"^:::\{source\} (?P<path>\S+) (?P<name>\S+)$", re.M)
+FENCE = re.compile(r"^(?P<fence>```+)(?P<language>[^\n`]*)\n(?P<text>.*?)^(?P=fence)", re.M | re.S)
+DIRECTIVE = re.compile(r"^:::\{source\} (?P<path>\S+)(?: (?P<name>\S+))?$", re.M)
 
 
 class Block(NamedTuple):
@@ -42,6 +42,6 @@ def blocks(page: str) -> list[Block]:
     ]
 
 
-def sources(page: str) -> list[tuple[str, str]]:
-    """The (file, name) of every definition that a page includes."""
+def sources(page: str) -> list[tuple[str, str | None]]:
+    """The (file, name) of every definition that a page includes; no name stands for the whole file."""
     return [(match["path"], match["name"]) for match in DIRECTIVE.finditer((DOCS / page).read_text())]
