@@ -98,6 +98,12 @@ NUMBERS = (
         (1, 64, 128, 256, 512, 1024, 4096),
     ),
     Number(
+        "kernels.conv2d.cpu_winograd",
+        "SMALLEST_LAYER",
+        ("conv2d_backward_input",),
+        (1, 2**16, 2**18, 2**20, 2**22, 2**24),
+    ),
+    Number(
         "kernels.conv2d.cpu_winograd_weight",
         "SMALLEST_LAYER",
         ("conv2d_backward_weight",),

@@ -6,7 +6,8 @@ measured in place:
 
     network = kernels in place + engine
 
-where the engine is everything in Python around them: modules, tensors, the contracts' checks. It is measured
+where the engine is everything in Python around them: modules, tensors, the contracts' checks, the
+choice of a version. It is measured
 by itself, too: a pass in which every kernel call is answered with the array that it gave before. The three
 are three measurements that take turns, and how well they add up says whether any time went unnoticed.
 """
@@ -18,16 +19,14 @@ from collections.abc import Callable, Iterator
 from statistics import median
 from typing import Any
 
-from benchmarks.listening import Listener, listening
+from benchmarks.listening import listening
 from benchmarks.measuring import Contender, Effort, interleave
 from benchmarks.results import Row
 from benchmarks.shapes import PLAIN
-
-Contract = Callable[..., Any]
-Arguments = tuple[Any, ...]
+from kernels.registry import Version
 
 
-class Pass(Listener):
+class Pass:
     """A network's pass: as it is, with a clock at every kernel call, or without the kernels.
 
     Attributes:
@@ -35,50 +34,39 @@ class Pass(Listener):
     """
 
     def __init__(self, run: Callable[[], Any], clock: Callable[[], float] = time.perf_counter) -> None:
-        super().__init__()
         self.timed: list[list[tuple[str, float]]] = []
-        self._run, self._clock = run, clock
-        self._answer: Callable[[Contract, Arguments], Any] = super().call
+        self.whole = run
+        self._clock = clock
         self._results: list[Any] = []
         self._replay: Iterator[Any] = iter(())
 
-    def call(self, contract: Contract, arguments: Arguments) -> Any:
-        """Answer a kernel call as the pass wants it."""
-        return self._answer(contract, arguments)
-
-    def whole(self) -> None:
-        """Make the pass as if nobody listened."""
-        self.is_listening = False
-        self._run()
-
     def in_place(self) -> None:
-        """Make the pass and note what every kernel call takes, the choice of the version included."""
+        """Make the pass and note what every kernel call takes."""
         self.timed.append([])
-        self._listen(self._timed)
+        with listening(self._time):
+            self.whole()
 
     def engine(self) -> None:
         """Make the pass without kernels: their results are those of the first pass of this kind."""
         if not self._results:
-            self._listen(self._kept)
+            with listening(self._keep):
+                self.whole()
         self._replay = iter(self._results)
-        self._listen(self._replayed)
+        with listening(self._answer):
+            self.whole()
 
-    def _listen(self, answer: Callable[[Contract, Arguments], Any]) -> None:
-        self._answer, self.is_listening = answer, True
-        self._run()
-
-    def _timed(self, contract: Contract, arguments: Arguments) -> Any:
+    def _time(self, version: Version, *arguments: Any) -> Any:
         start = self._clock()
-        result = super().call(contract, arguments)
+        result = version.function(*arguments)
         seconds = self._clock() - start
-        self.timed[-1].append((PLAIN.get(contract.__name__, contract.__name__), seconds))
+        self.timed[-1].append((PLAIN.get(version.operation, version.operation), seconds))
         return result
 
-    def _kept(self, contract: Contract, arguments: Arguments) -> Any:
-        self._results.append(super().call(contract, arguments))
+    def _keep(self, version: Version, *arguments: Any) -> Any:
+        self._results.append(version.function(*arguments))
         return self._results[-1]
 
-    def _replayed(self, contract: Contract, arguments: Arguments) -> Any:
+    def _answer(self, version: Version, *arguments: Any) -> Any:
         return next(self._replay)
 
 
@@ -95,8 +83,7 @@ def measure(run: Callable[[], Any], effort: Effort) -> Row:
         Contender("kernels", one.in_place),
         Contender("engine", one.engine),
     ]
-    with listening(one):
-        timings = interleave(contenders, effort)
+    timings = interleave(contenders, effort)
     return {
         "whole": timings["whole"].median,
         "kernels": median(sum(seconds for _, seconds in calls) for calls in one.timed),

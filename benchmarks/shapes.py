@@ -2,7 +2,7 @@
 
     python -m benchmarks shapes      # run every model once and write shapes.csv anew
 
-A model runs once on one image, and a listener on the registry's table notes every call. Spatial sizes do not
+A model runs once on one image, and a listener of the registry notes every call. Spatial sizes do not
 depend on the batch, so one image is enough; `Layer.arguments_for` scales the batch axis.
 
 Calls with equal arguments are one row, with how often the network makes them and the path of the first module
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import csv
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -25,8 +25,9 @@ import numpy as np
 import minidnn
 import models
 from benchmarks.arguments import ArraySpec, decode, describe, encode, label
-from benchmarks.listening import Listener, listening
+from benchmarks.listening import listening
 from kernels import registry
+from kernels.registry import Version
 from models.registry import entry
 
 TABLE = Path(__file__).parent / "shapes.csv"
@@ -101,21 +102,20 @@ def _with_batch(argument: Any, batch: int) -> Any:
     return argument.with_batch(batch) if batched else argument
 
 
-class Recorder(Listener):
+class Recorder:
     """Notes kernel calls, and which module makes them."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.calls: list[tuple[str, str, tuple[Any, ...]]] = []  # (path, operation, arguments)
         self.paths: list[str] = [""]
 
-    def call(self, contract: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-        """Note the call."""
-        noted = _cold(contract.__name__, arguments)
+    def note(self, version: Version, *arguments: Any) -> Any:
+        """Note a call and answer it."""
+        noted = _cold(version.operation, arguments)
         if noted is not None:
             operation, given = noted
             self.calls.append((self.paths[-1], operation, describe(given)))
-        return super().call(contract, arguments)
+        return version.function(*arguments)
 
     def enter(self, path: str, module: minidnn.nn.Module, inputs: tuple[Any, ...]) -> None:
         self.paths.append(path)
@@ -141,7 +141,7 @@ def _cold(operation: str, arguments: tuple[Any, ...]) -> tuple[str, tuple[Any, .
 def noting() -> Iterator[Recorder]:
     """Note every kernel call while the context lasts."""
     recorder = Recorder()
-    with listening(recorder):
+    with listening(recorder.note):
         yield recorder
 
 

@@ -22,9 +22,9 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, ParamSpec, TypeAlias, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -215,15 +215,23 @@ def _no_version(operation: str, backend: str | None, wanted: str | None, device:
     )
 
 
-def _told(contract: Callable[..., Any], arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Version:
+class _Told(NamedTuple):
+    """Stands for a version that a listener runs."""
+
+    function: Callable[..., Any]
+
+
+def _told(
+    contract: Callable[..., Any], arguments: tuple[Any, ...], keywords: Mapping[str, Any]
+) -> Version | _Told:
     """The chosen version, to be run by the listener of this context if it has one."""
     version = _chosen(contract, arguments, keywords)
     listener = _listener.get()
-    return version if listener is None else replace(version, function=partial(listener, version))
+    return version if listener is None else _Told(partial(listener, version))
 
 
 # What `dispatch` asks; another function only while somebody listens, so that else nobody pays for it.
-_to_run = _chosen
+_to_run: Callable[..., Version | _Told] = _chosen
 _listeners = 0
 
 
