@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
 from minidnn.data.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from models.registry import entry_of_kind
 
@@ -69,6 +73,23 @@ def preprocessing(
         std=std or default_std,
         interpolation="bicubic" if name in _BICUBIC_SIZES else "bilinear",
     )
+
+
+def as_trained(usual: Preprocessing, given: Mapping[str, Any]) -> Preprocessing:
+    """Return what `minidnn train` shows a network: the whole image in the model's size, values in [0, 1].
+
+    Args:
+        usual: the preprocessing of the model.
+        given: arguments of `Preprocessing` that replace these.
+    """
+    channels = len(usual.mean)
+    training: dict[str, Any] = {
+        "resize": (usual.crop, usual.crop),
+        "mean": (0.0,) * channels,
+        "std": (1.0,) * channels,
+        "interpolation": "bilinear",
+    }
+    return replace(usual, **{**training, **given})
 
 
 def _margin(crop: int) -> int:

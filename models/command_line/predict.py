@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -86,7 +85,7 @@ def predict(
     for each class: the image, the class and the probability, between tabs.
     """
     import minidnn
-    from models.preprocessing import preprocessing
+    from models.preprocessing import as_trained, preprocessing
     from models.weights import load_model
 
     place = minidnn.device(device)
@@ -99,7 +98,7 @@ def predict(
     total: list[Array] = []
     for path in weights:
         loaded = load_model(model, path, **arguments)
-        prepare = _as_trained(usual, given) if loaded.trained_here else usual
+        prepare = as_trained(usual, given) if loaded.trained_here else usual
         try:
             network = loaded.network.to(place)
             found = [_probabilities(network, prepare, picture, ten_crop, place) for picture in pictures]
@@ -139,18 +138,6 @@ def _numbers(option: str, text: str | None) -> tuple[float, ...] | None:
         return None if text is None else tuple(float(part) for part in text.split(","))
     except ValueError:
         raise ValueError(f"{option} must be numbers with commas between them, got {text!r}") from None
-
-
-def _as_trained(usual: Preprocessing, given: Mapping[str, Any]) -> Preprocessing:
-    """`minidnn train` brings the whole image to the model's size, with values in [0, 1]."""
-    channels = len(usual.mean)
-    training: dict[str, Any] = {
-        "resize": (usual.crop, usual.crop),
-        "mean": (0.0,) * channels,
-        "std": (1.0,) * channels,
-        "interpolation": "bilinear",
-    }
-    return replace(usual, **{**training, **given})
 
 
 def _probabilities(
