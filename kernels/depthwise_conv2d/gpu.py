@@ -6,7 +6,7 @@ See depthwise_conv2d.cu. A tile's patch must fit into the shared memory that eve
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from kernels.depthwise_conv2d import (
     depthwise_conv2d_forward,
     depthwise_conv2d_forward_activated,
 )
+from kernels.depthwise_conv2d.gpu_tiles import Tiles, input_tiles, output_tiles
 from kernels.registry import implements
 from kernels.window import Window
 
@@ -39,93 +40,43 @@ MOST_STEPS = 2**29  # of sizes, padding and strides, sums of which count in 32 b
 BLOCKS = 1024  # enough to occupy any GPU: the weight's gradient is cut into parts until there are as many
 
 
-class Tiles(NamedTuple):
-    """The kernels' parameters TILES, and how many tiles a plane has.
-
-    Attributes:
-        across: tiles side by side.
-        height, width: positions of a tile, at most one per thread.
-        patch_height, patch_width: what a tile sees of the other plane.
-        total: tiles of a plane.
-    """
-
-    across: int
-    height: int
-    width: int
-    patch_height: int
-    patch_width: int
-    total: int
-
-    def arguments(self) -> tuple[np.generic, ...]:
-        """The kernels' parameters."""
-        return np.uint32(self.across), *(np.int32(number) for number in self[1:5])
-
-    def shared_numbers(self) -> int:
-        """The elements of a patch."""
-        return self.patch_height * self.patch_width
-
-    def threads(self) -> int:
-        """A thread per position, in whole warps."""
-        return -(-self.height * self.width // 32) * 32
-
-
-def _tiles(plane: Sequence[int], patch: Any) -> Tiles:
-    """Cut a plane into tiles of at most 32 columns and THREADS positions; `patch` is the patch's length along
-    axis 0 or 1 for a tile's length.
-    """
-    width = next(length for length in (8, 16, 32) if length >= min(plane[1], 32))
-    height = min(THREADS // width, plane[0])
-    across, down = -(-plane[1] // width), -(-plane[0] // height)
-    return Tiles(across, height, width, patch(0, height), patch(1, width), across * down)
-
-
-def _output_tiles(window: Window, output_size: Sequence[int]) -> Tiles:
-    """Tiles of the output and what their windows see of the input."""
-
-    def patch(axis: int, length: int) -> int:
-        return (length - 1) * window.stride[axis] + window.extent[axis]
-
-    return _tiles(output_size, patch)
-
-
-def _input_tiles(window: Window, size: Sequence[int]) -> Tiles:
-    """Tiles of the input and the windows that cover them."""
-
-    def patch(axis: int, length: int) -> int:
-        return (length + window.extent[axis] - 2) // window.stride[axis] + 1
-
-    return _tiles(size, patch)
+def _have_room(numbers: int, array: Any) -> bool:
+    return bool(numbers * array.dtype.itemsize <= SHARED_BYTES)
 
 
 def _forward_fits(x: Any, weight: Any, bias: Any, window: Window, *activation: Any) -> bool:
-    tiles = _output_tiles(window, window.output_size(x.shape[2:]))
-    return floating(x) and tiles.shared_numbers() * x.dtype.itemsize <= SHARED_BYTES
+    if not floating(x):
+        return False
+    tiles = output_tiles(window, window.output_size(x.shape[2:]), x.dtype.itemsize)
+    return _have_room(tiles.patch.numbers(), x)
 
 
 def _input_fits(grad_output: Any, weight: Any, input_shape: Sequence[int], window: Window) -> bool:
-    tiles = _input_tiles(window, input_shape[2:])
     numbers = window_arguments(window, input_shape[2:], grad_output.shape[2:])
-    if max(*map(int, numbers), *window.extent) > MOST_STEPS:
+    if not floating(grad_output) or max(*map(int, numbers), *window.extent) > MOST_STEPS:
         return False
-    return floating(grad_output) and tiles.shared_numbers() * grad_output.dtype.itemsize <= SHARED_BYTES
+    tiles = input_tiles(window, (input_shape[2], input_shape[3]), grad_output.dtype.itemsize)
+    return _have_room(tiles.patch.numbers(), grad_output)
 
 
-def _weight_numbers(tiles: Tiles) -> int:
+def _weight_numbers(tiles: Tiles, taps: int) -> int:
     """The elements that the kernel of the weight's gradient has in shared memory: patch, tile, sums."""
-    return tiles.shared_numbers() + tiles.height * tiles.width + THREADS
+    return tiles.patch.numbers() + tiles.height * tiles.width + THREADS // taps * (taps | 1)
 
 
 def _weight_fits(grad_output: Any, x: Any, window: Window) -> bool:
-    tiles = _output_tiles(window, grad_output.shape[2:])
     taps = window.kernel[0] * window.kernel[1]
-    return floating(x) and taps <= THREADS and _weight_numbers(tiles) * x.dtype.itemsize <= SHARED_BYTES
+    if not floating(x) or taps > THREADS:
+        return False
+    tiles = output_tiles(window, grad_output.shape[2:], x.dtype.itemsize)
+    return _have_room(_weight_numbers(tiles, taps), x)
 
 
 def _launch(kernel: str, batch: int, channels: int, tiles: Tiles, arguments: Sequence[Any]) -> None:
     """Run a kernel with a block per tile of a plane, which walks over planes where there are very many."""
     dtype = arguments[0].dtype
     grid = (tiles.total, min(channels, MOST_BLOCKS), min(batch, MOST_BLOCKS))
-    shared_bytes = tiles.shared_numbers() * dtype.itemsize
+    shared_bytes = tiles.patch.numbers() * dtype.itemsize
     if batch:
         SOURCE.launch(kernel, grid, (tiles.threads(),), arguments, {"REAL": c_type(dtype)}, shared_bytes)
 
@@ -176,7 +127,7 @@ implements(
 def _forward(x: Any, weight: Any, bias: Any, window: Window, activation: str | None) -> Any:
     x, weight = contiguous(x), contiguous(weight)
     size = window.output_size(x.shape[2:])
-    tiles = _output_tiles(window, size)
+    tiles = output_tiles(window, size, x.dtype.itemsize)
     batch, channels = x.shape[:2]
     y = empty_beside(x, (batch, weight.shape[0], *size), x.dtype)
     arguments = (
@@ -213,7 +164,7 @@ def depthwise_conv2d_backward_input_tiles(
     """One patch of the output's gradient after the other, for the channel's M filters."""
     grad_output, weight = contiguous(grad_output), contiguous(weight)
     batch, channels, *size = input_shape
-    tiles = _input_tiles(window, size)
+    tiles = input_tiles(window, (size[0], size[1]), grad_output.dtype.itemsize)
     grad_x: Array = empty_beside(grad_output, input_shape, grad_output.dtype)
     arguments = (
         *(grad_output, weight, grad_x),
@@ -231,11 +182,12 @@ def depthwise_conv2d_backward_input_tiles(
     "tiles in shared memory, a share of them per block, added up in a fixed order",
     fits=_weight_fits,
 )
-def depthwise_conv2d_backward_weight_tiles(grad_output: Array, x: Array, window: Window) -> Array:
+def depthwise_conv2d_backward_output_tiles(grad_output: Array, x: Array, window: Window) -> Array:
     """How many parts there are depends on the shape only."""
     grad_output, x = contiguous(grad_output), contiguous(x)
     (batch, channels), filters = x.shape[:2], grad_output.shape[1]
-    tiles = _output_tiles(window, grad_output.shape[2:])
+    taps = window.kernel[0] * window.kernel[1]
+    tiles = output_tiles(window, grad_output.shape[2:], x.dtype.itemsize)
     parts = max(1, min(batch * tiles.total, -(-BLOCKS // filters)))
     grad_weight: Array = empty_beside(x, (filters, 1, *window.kernel), x.dtype)
     found = empty_beside(x, (parts, *grad_weight.shape), x.dtype)
@@ -246,7 +198,7 @@ def depthwise_conv2d_backward_weight_tiles(grad_output: Array, x: Array, window:
         *tiles.arguments(),
         *map(np.int64, (tiles.total, parts)),
     )
-    macros, shared_bytes = {"REAL": c_type(x.dtype)}, _weight_numbers(tiles) * x.dtype.itemsize
+    macros, shared_bytes = {"REAL": c_type(x.dtype)}, _weight_numbers(tiles, taps) * x.dtype.itemsize
     SOURCE.launch("tiled_backward_weight", (filters * parts,), (THREADS,), arguments, macros, shared_bytes)
     total = (found, grad_weight, np.int64(grad_weight.size), np.int64(parts))
     SOURCE.launch_each("sum_of_parts", grad_weight.size, total, macros)

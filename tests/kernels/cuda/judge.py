@@ -21,6 +21,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,7 +47,7 @@ WAYS = (
     ("undefined", transfer.askew_to_device),
     ("orders", transfer.to_device),
 )
-COMPILED = ("undefined", "plain")  # for what these modes need; "orders" runs what is compiled as "plain"
+COMPILERS: dict[str, str] = {}  # $CXX for a mode, and for tests: see parse_headers_once
 # Where a folder's kernels have tests beside the samples, and which of them.
 TESTS = {
     "batch_norm": ("test_edges.py", "means"),
@@ -78,6 +79,7 @@ class Trial(NamedTuple):
 
     def fault(self) -> str:
         """What is wrong; "" if nothing is."""
+        _compile_for(self.mode)
         with emulator.use_mode(self.mode):
             return sweep.fault_of(self.version, self.case, self.move)
 
@@ -203,12 +205,20 @@ def kernel_at(mutant: Mutant) -> str | None:
     return next((match[1] for match in found), None)
 
 
+def _compile_for(purpose: str) -> None:
+    os.environ["CXX"] = COMPILERS[purpose]
+    compiler.find_compiler.cache_clear()
+
+
 def failing_tests(folder: str) -> str:
     """Run a folder's tests beside the samples until one fails; "" if none does."""
+    _compile_for("tests")
     files, words = TESTS[folder]
     paths = [str(mutants.ROOT / "tests" / "kernels" / "cuda" / name) for name in files.split()]
-    options = ["-n0", "-x", "-q", "-p", "no:cacheprovider", "-k", words]
-    return "a test fails" if pytest.main([*options, *paths]) else ""
+    options = ["-n0", "-x", "-q", "--assert=plain", "-p", "no:cacheprovider", "-k", words]
+    ended = pytest.main([*options, *paths])
+    assert ended in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED), f"pytest ended with {ended!r}"
+    return "a test fails" if ended else ""
 
 
 def _in_a_child(mutant: Mutant, folder: str, faults: Sequence[Callable[[], str]]) -> tuple[str, int]:
@@ -221,6 +231,7 @@ def _in_a_child(mutant: Mutant, folder: str, faults: Sequence[Callable[[], str]]
             _put_in_place(mutant)
             _try(faults, write)
         finally:
+            traceback.print_exc()  # it does not end here unless the judge itself is at fault
             os._exit(1)
     os.close(write)
     with os.fdopen(read) as told:
@@ -267,21 +278,22 @@ def parse_headers_once(folder: Path) -> None:
     """Keep what the compiler makes of the emulator's headers, and have it look there: reading them takes
     longer than compiling a small kernel.
     """
-    header = "cuda_emulator.h"
-    (folder / f"{header}.gch").mkdir()
-    for kind, sanitizer in build._SANITIZER_FLAGS.items():
-        if kind in COMPILED:
-            flags = (*compiler.FLAGS, *build._KERNEL_FLAGS, *sanitizer, f"-I{compiler.HERE}", "-w")
-            made = (
-                "-x",
-                "c++-header",
-                str(compiler.HERE / header),
-                "-o",
-                str(folder / f"{header}.gch" / kind),
-            )
-            subprocess.run([*compiler.find_compiler(), *flags, *made], check=True)
-    os.environ["CXX"] = shlex.join([*compiler.find_compiler(), f"-I{folder}"])
-    compiler.find_compiler.cache_clear()
+    command = compiler.find_compiler()
+    for kind in ("undefined", "plain"):
+        kept = folder / kind / "cuda_emulator.h.gch"
+        kept.parent.mkdir()
+        flags = (
+            *compiler.FLAGS,
+            *build._KERNEL_FLAGS,
+            *build._SANITIZER_FLAGS[kind],
+            f"-I{compiler.HERE}",
+            "-w",
+        )
+        header = ("-x", "c++-header", str(compiler.HERE / kept.stem), "-o", str(kept))
+        subprocess.run([*command, *flags, *header], check=True)
+        COMPILERS[kind] = shlex.join([*command, f"-I{kept.parent}"])
+    COMPILERS["orders"] = COMPILERS["plain"]
+    COMPILERS["tests"] = shlex.join(command)
 
 
 def main() -> None:

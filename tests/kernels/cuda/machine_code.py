@@ -91,10 +91,10 @@ def builds() -> list[Build]:
     """Every source with every set of macros that the samples ask for."""
     found: set[Build] = set()
     with _taking_down(found):
-        _call_versions(samples(None), FLOATS)
+        _call_versions(samples(), FLOATS)
         _call_versions(halves.SAMPLES, HALVES)
         with _every_product_is_large():
-            _call_versions(samples(None, TILED), FLOATS)
+            _call_versions(samples(TILED), FLOATS)
             _call_versions(halves.SAMPLES, HALVES)
     return sorted(found)
 

@@ -122,7 +122,9 @@ class Mutant:
 
 def mutants(words: Sequence[str] = ()) -> list[Mutant]:
     """Every mutant of every kernel file, or of the files and folders with these names; small files first."""
-    files = sorted((ROOT / "kernels").glob("*/*.cu*"), key=lambda path: (path.stat().st_size, path))
+    files = sorted(
+        (ROOT / "kernels").glob("*/*.cu*"), key=lambda path: (path.suffix, path.stat().st_size, path)
+    )
     wanted = [path for path in files if not words or {path.name, path.parent.name} & {*words}]
     return [mutant for path in wanted for mutant in _mutants_of(path)]
 

@@ -44,23 +44,28 @@ class Case(NamedTuple):
         return f"{self.sample} in {np.dtype(self.dtype)}"
 
 
-def cases(draw: int | None, only: Sequence[str] = ("",)) -> list[Case]:
-    """Every sample of the gpu versions, those of tensor cores and of halves too, or some drawn by a seed."""
+def samples(only: Sequence[str] = ("",)) -> list[Sample]:
+    """The samples of operations whose names hold one of these words."""
     operations = {
         row.operation
         for row in registry.table()
         if row.backend == "gpu" and any(word in row.operation for word in only)
     }
-    every = cases_of([sample for sample in tables.samples() if sample.operation in operations])
+    return [sample for sample in tables.samples() if sample.operation in operations]
+
+
+def cases(draw: int | None, only: Sequence[str] = ("",)) -> list[Case]:
+    """Every case of these samples, for tensor cores and in halves too, or some drawn by a seed."""
+    every = cases_of(samples(only))
     return every if draw is None else random.Random(SEED).sample(every, draw)
 
 
-def cases_of(samples: Sequence[Sample]) -> list[Case]:
+def cases_of(chosen: Sequence[Sample]) -> list[Case]:
     """The samples in float32, and where there are versions for halves also in float16."""
     drawn_as_halves = [
         Case(sample, np.float16) for sample in samples if sample.operation in halves.OPERATIONS
     ]
-    return [Case(sample) for sample in samples] + drawn_as_halves
+    return [Case(sample) for sample in chosen] + drawn_as_halves
 
 
 def fault(case: Case, move: Callable[[Any], Any] = transfer.to_device) -> str:

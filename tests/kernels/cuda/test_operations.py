@@ -101,7 +101,18 @@ def test_mixed_places_are_refused(device: Device) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", ["orders", "thread"])
+@pytest.mark.parametrize("mode", ["orders", "address", "thread"])
 def test_some_samples_in_the_other_modes(mode: str) -> None:
-    """All of them, and the address mode, by script: see sweep.py."""
+    """All of them by script: see sweep.py."""
     assert sweep.run(mode, draw=12) == []
+
+
+def test_sweeps_take_tensor_cores_and_halves_too() -> None:
+    """A sweep runs all versions that take a case; of what it draws in halves some go to tensor cores."""
+    taken = {
+        (np.dtype(case.dtype).name, version.name)
+        for case in sweep.cases(None, only=("conv2d_forward", "linear_forward"))[::5]
+        for version in transfer.device_versions(case.sample.operation)
+        if transfer.arguments_for(version, list(case.sample.make(Draw(1, case.dtype)))) is not None
+    }
+    assert {("float32", "tensor_tf32"), ("float16", "tensor_half"), ("float16", "tiled")} <= taken
