@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -14,6 +14,7 @@ from kernels.creation import full
 from kernels.device import Device, load_into, to_device
 from kernels.elementwise import cast
 from minidnn.autograd import Function
+from minidnn.html import html_table
 from minidnn.modes import is_grad_enabled, no_grad
 from minidnn.tensor import HookHandle, Tensor, apply_many, as_tensor
 from minidnn.tensor_methods import describe, read_targets
@@ -473,6 +474,24 @@ class Module:
             return f"{type(self).__name__}({arguments})"
         lines = "".join(f"\n  {line}" for line in ([arguments] if arguments else []) + children)
         return f"{type(self).__name__}({lines}\n)"
+
+    def _repr_html_(self) -> str:
+        """What Jupyter shows: a row for each module, with the parameters that it holds itself."""
+        rows = [
+            (path, one_line(module), f"{_count(module.parameters(recurse=False)):,}")
+            for path, module in self.named_modules()
+        ]
+        return html_table(("path", "module", "parameters"), rows, ("", "", f"{_count(self.parameters()):,}"))
+
+
+def _count(parameters: Iterable[Parameter]) -> int:
+    """How many numbers these are."""
+    return sum(parameter._array.size for parameter in parameters)
+
+
+def one_line(module: Module) -> str:
+    """Return a module's class and arguments, without its children: "Dropout(p=0.5, inplace=False)"."""
+    return f"{type(module).__name__}({module.extra_repr()})"
 
 
 def _moved(array: Array, dtype: np.dtype[Any] | None, place: Device | None) -> Array:

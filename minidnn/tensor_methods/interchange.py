@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from kernels.array import Array
 from kernels.device import CPU, Device, device_of, to_host
+from minidnn.html import tensor_html
 from minidnn.tensor_methods.base import TensorBase
 from minidnn.tensor_methods.reading import DEFAULT_DTYPES
 
@@ -70,6 +71,15 @@ class Interchange(TensorBase):
 
     def __repr__(self) -> str:
         return describe(self, "tensor")
+
+    def _repr_html_(self) -> str:
+        """What Jupyter shows."""
+        facts = [("device", str(self.device))] if self.device != CPU else []
+        if self._edge is not None:
+            facts.append(("computed by", self._edge[0].name))
+        elif self._requires_grad:
+            facts.append(("requires_grad", "True"))
+        return tensor_html(self._array, facts, repr(self))
 
 
 def _restore(kind: Any, array: Array, requires_grad: bool) -> Any:

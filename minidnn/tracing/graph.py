@@ -27,6 +27,8 @@ def trace_as_dot(
 ) -> str:
     """Return the graph: a node per operation, a cluster around those of a module.
 
+    Operations on which no result depends are left out.
+
     Args:
         operations: what is drawn.
         modules: of the model.
@@ -55,7 +57,7 @@ class _Drawing:
     def __init__(
         self, operations: Sequence[OperationRecord], modules: Sequence[ModuleRecord], depth: int | None
     ) -> None:
-        self.operations = operations
+        self.operations = _reaching_a_result(operations)
         self.modules = {module.path: module for module in modules}
         self.depth = depth
         self.nodes: dict[int, str] = {}  # by the operation's index, the node that shows it
@@ -100,19 +102,25 @@ class _Drawing:
     def _edges(self) -> Iterator[str]:
         """Between nodes, each once; from the input, and to the output."""
         edges: dict[tuple[str, str], None] = {}
-        read: set[int] = set()
         for record in self.operations:
             here = self.nodes[record.index]
-            read.update(record.parents)
-            if not record.parents and any(array.name is None for array in record.inputs):
+            if record.reads_input:
                 edges["input", here] = None
             edges.update({(self.nodes[parent], here): None for parent in record.parents})
-        for record in self.operations:
-            if record.index not in read:
-                edges[self.nodes[record.index], "output"] = None
+            if record.makes_result:
+                edges[here, "output"] = None
         for name in ("input", "output"):
             yield f'{name} [shape=plain, style=""];'
         yield from (f"{start} -> {end};" for start, end in edges if start != end)
+
+
+def _reaching_a_result(operations: Sequence[OperationRecord]) -> list[OperationRecord]:
+    """Those on whose outputs a result depends: without the counting of batches and the like."""
+    wanted: set[int] = set()
+    for record in reversed(operations):
+        if record.makes_result or record.index in wanted:
+            wanted.update((record.index, *record.parents))
+    return [record for record in operations if record.index in wanted]
 
 
 def _figures(operations: Sequence[OperationRecord]) -> Iterator[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from kernels.device import device_of, is_array, to_device
 from kernels.registry import listen
 from minidnn import autograd
 from minidnn.modes import enable_grad, no_grad, observed_by
-from minidnn.nn import Module
+from minidnn.nn.module import Module, one_line
 from minidnn.tensor import Tensor
 from minidnn.tracing.preserving import map_tensors, preserved, tensors_in
 from minidnn.tracing.records import ModuleRecord
@@ -55,7 +54,7 @@ def trace(
     """
     if not isinstance(model, Module):
         raise TypeError(f"model must be a Module, got {type(model).__name__}")
-    if loss is not None and not check_flag("backward", backward):
+    if not check_flag("backward", backward) and loss is not None:
         raise ValueError("loss must be None without backward, got a loss and backward=False")
     inputs = x if isinstance(x, tuple) else (x,)
     with preserved(model):
@@ -63,19 +62,28 @@ def trace(
     names = {id(tensor._array): path for path, tensor in model.named_parameters()}
     tracer = Tracer(names, backward, check_flag("keep_arrays", keep_arrays))
     with preserved(model), _modules_shown(model, tracer), listen(tracer.hear), observed_by(tracer):
-        output = _run(model, inputs, backward, loss)
+        output = _run(model, inputs, backward, loss, tracer)
     return Trace(tuple(tracer.operations), _module_records(model), map_tensors(output, Tensor.detach))
 
 
-def _run(model: Module, inputs: tuple[Any, ...], backward: bool, loss: Callable[[Any], Tensor] | None) -> Any:
+def _run(
+    model: Module,
+    inputs: tuple[Any, ...],
+    backward: bool,
+    loss: Callable[[Any], Tensor] | None,
+    tracer: Tracer | None = None,
+) -> Any:
     """One pass, on copies of the inputs: a layer may write over them, and they may have a history."""
     copies = map_tensors(tuple(map(_as_tensor, inputs)), _copy)
-    if not backward:
-        with no_grad():
-            return model(*copies)
-    with enable_grad():
+    if tracer is not None:
+        tracer.give(tensors_in(copies))
+    with enable_grad() if backward else no_grad():
         output = model(*copies)
-        autograd.backward(_random_roots(output) if loss is None else _root(loss(output)))
+        result = output if loss is None else loss(output)
+        if tracer is not None:
+            tracer.take(tensors_in(result))
+        if backward:
+            autograd.backward(_random_roots(output) if loss is None else _root(result))
     return output
 
 
@@ -121,20 +129,27 @@ def _root(loss: Any) -> list[tuple[autograd.Edge, Array]]:
 
 @contextmanager
 def _modules_shown(model: Module, tracer: Tracer) -> Iterator[None]:
-    """Tell the tracer which module is running."""
+    """Tell the tracer which module is running; one in several places by the place where it is called."""
+    paths: dict[Module, list[str]] = {}
+    for path, module in model.named_modules(remove_duplicate=False):
+        paths.setdefault(module, []).append(path)
     outer: list[str] = []
 
-    def enter(path: str, module: Module, inputs: tuple[Any, ...]) -> None:
+    def enter(module: Module, inputs: tuple[Any, ...]) -> None:
         outer.append(tracer.module)
-        tracer.module = path
+        here = f"{tracer.module}." if tracer.module else ""
+        within = [
+            path for path in paths[module] if path.startswith(here)
+        ]  # one of the places where it stands
+        tracer.module = (within or paths[module])[0]
 
     def leave(module: Module, inputs: tuple[Any, ...], output: Any) -> None:
         tracer.module = outer.pop()
 
     handles = []
     try:
-        for path, module in model.named_modules():
-            handles.append(module.register_forward_pre_hook(partial(enter, path)))
+        for module in paths:
+            handles.append(module.register_forward_pre_hook(enter))
             handles.append(module.register_forward_hook(leave))
         yield
     finally:
@@ -143,14 +158,13 @@ def _modules_shown(model: Module, tracer: Tracer) -> Iterator[None]:
 
 
 def _module_records(model: Module) -> tuple[ModuleRecord, ...]:
-    paths = {id(module): path for path, module in model.named_modules()}
     return tuple(
         ModuleRecord(
             path,
             type(module).__name__,
-            f"{type(module).__name__}({module.extra_repr()})",
+            one_line(module),
             sum(parameter._array.size for parameter in module.parameters(recurse=False)),
-            tuple(paths[id(child)] for child in module.children()),
+            tuple(f"{path}.{name}" if path else name for name, _ in module.named_children()),
         )
-        for path, module in model.named_modules()
+        for path, module in model.named_modules(remove_duplicate=False)
     )

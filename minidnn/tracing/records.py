@@ -101,6 +101,8 @@ class OperationRecord:
         parents: indices of the operations whose outputs it read, in order.
         inputs: what forward read; operands that were left out (no bias) are not here.
         outputs: what forward made.
+        reads_input: whether it reads what the model was given.
+        makes_result: whether the model, or the loss, returned what it made.
         gradients: for each output what arrived in backward, None where nothing did; empty without backward.
         input_gradients: for each input what this operation's backward returned, None where it is not wanted.
             Where an array is read by several operations its gradient is the sum of theirs.
@@ -127,6 +129,8 @@ class OperationRecord:
     forward_seconds: float
     forward_source: SourceLine
     backward_source: SourceLine
+    reads_input: bool = False
+    makes_result: bool = False
     gradients: tuple[ArrayRecord | None, ...] = ()
     input_gradients: tuple[ArrayRecord | None, ...] = ()
     backward_seconds: float | None = None
@@ -156,7 +160,7 @@ class OperationRecord:
 
 @dataclass(frozen=True)
 class ModuleRecord:
-    """A module of the model.
+    """A module of the model; one that stands in several places has a record for each.
 
     Attributes:
         path: dotted, "" for the model.

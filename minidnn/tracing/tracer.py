@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -16,6 +16,7 @@ from minidnn.autograd import Function
 from minidnn.costs import function_multiply_adds
 from minidnn.device import synchronize
 from minidnn.statistics import summarize
+from minidnn.tensor import Tensor
 from minidnn.tracing.function import input_roles, output_roles, plain_arguments, source_of
 from minidnn.tracing.records import ArrayRecord, Direction, KernelCall, OperationArrays, OperationRecord
 
@@ -62,9 +63,21 @@ class Tracer:
         self._differentiate = differentiate
         self._keep_arrays = keep_arrays
         self._known: dict[int, _Known] = {}
+        self._given: set[int] = set()
         self._kernels: list[KernelCall] | None = None  # of the operation that is running
         self._direction: Direction = "forward"
         self._backward_runs = 0
+
+    def give(self, tensors: Iterable[Tensor]) -> None:
+        """Say what the model is given; who calls holds it until the end."""
+        self._given = {id(tensor._array) for tensor in tensors}
+
+    def take(self, tensors: Iterable[Tensor]) -> None:
+        """Say what the model, or the loss, has returned."""
+        for tensor in tensors:
+            index = self._look(tensor._array).producer
+            if index is not None:
+                self.operations[index] = replace(self.operations[index], makes_result=True)
 
     # ---- the observer ----------------------------------------------------------------------------
 
@@ -99,6 +112,10 @@ class Tracer:
                 forward_seconds=seconds,
                 forward_source=source_of(type(function).forward),
                 backward_source=source_of(type(function).backward),
+                reads_input=any(
+                    id(array) in self._given and known.producer is None
+                    for array, known in zip(present, inputs, strict=True)
+                ),
                 arrays=self._arrays(inputs, outputs),
             )
         )
