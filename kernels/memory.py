@@ -105,10 +105,11 @@ class Pool:
         """A free block of the nearest size up to twice the wanted, or else a new one; and its shelf."""
         with self._lock:
             for larger in range(size, 2 * size + 1, 1 << _step(size)):
-                shelf = self._shelves.get(larger, [])
-                block = _pop(shelf)
-                if block is not None:
-                    return block, shelf
+                shelf = self._shelves.get(larger)
+                if shelf:  # most are empty or not there, and to fail takes longer than to look
+                    block = _pop(shelf)
+                    if block is not None:
+                        return block, shelf
             self._shrink_to(self.limit - size)
             if self.size + size > self.limit:
                 return None

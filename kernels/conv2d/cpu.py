@@ -115,11 +115,6 @@ def _before(window: Window) -> Pair:
 # ---- a single position --------------------------------------------------------------------------
 
 
-def _keep(weight: Array, input_shape: Sequence[int], window: Window, groups: int) -> tuple[Array, ...]:
-    """The weight as a matrix (O, C), which is read as it lies."""
-    return (contiguous(weight).reshape(weight.shape[:2]),)
-
-
 def _run_one_position(
     x: Array,
     prepared: PreparedWeight,
@@ -132,8 +127,8 @@ def _run_one_position(
     if x.shape[2:] != (1, 1):
         packed = replace(prepared, packed=_pack(prepared.weight, x.shape, window, groups))
         return _run_fused(x, packed, bias, window, groups, activation)
-    matrix = prepared.packed[0]
-    y = linear_forward_tiles(x.reshape(x.shape[:2]), matrix, bias)
+    weight = prepared.weight
+    y = linear_forward_tiles(x.reshape(x.shape[:2]), weight.reshape(weight.shape[:2]), bias)
     if activation is not None:
         end_with(ENDINGS[activation], y.reshape(-1))
     return y.reshape(*y.shape, 1, 1)
@@ -200,7 +195,7 @@ announce_version(
 announce_version(
     "one_position",
     "planes of one element: the product of a fully connected layer",
-    _keep,
+    pack_nothing,
     _run_one_position,
     fits=lambda weight_shape, input_shape, window, groups: is_one_position(input_shape[2:], window, groups),
 )

@@ -221,6 +221,7 @@ def _announce(m: int) -> None:
         pays=lambda grad_output, weight, input_shape, window, groups: (
             grad_output.dtype in DEFAULT_TYPES
             and fills_vectors(weight.shape[0], input_shape[1], groups)
+            and grad_output.size * input_shape[1] // groups >= SMALLEST_LAYER
             and best_tile_cold(input_shape[0], (input_shape[2], input_shape[3])) == m
         ),
     )(backward_input)
@@ -229,7 +230,9 @@ def _announce(m: int) -> None:
 # With fewer channels per group the vectors are nearly empty, and the direct algorithm is faster.
 FEWEST_CHANNELS = 16
 # With fewer outputs per channel the larger tile's filters take longer to transform than they save.
-FEWEST_COLD = 256
+FEWEST_COLD = 128
+# With a smaller N OH OW C O the direct algorithm is the faster way to the gradient of the input.
+SMALLEST_LAYER = 500_000
 
 
 def fills_vectors(outputs: int, channels: int, groups: int) -> bool:
