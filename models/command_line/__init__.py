@@ -16,6 +16,7 @@ from models.command_line.gradcheck import gradcheck
 from models.command_line.models import models
 from models.command_line.predict import predict
 from models.command_line.summary import summary
+from models.command_line.trace import trace
 from models.command_line.train import train
 
 app = typer.Typer(
@@ -33,6 +34,7 @@ app.command()(summary)
 app.command()(predict)
 app.command()(detect)
 app.command()(emulate)
+app.command()(trace)
 app.command()(explore)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(explain)
 
