@@ -20,6 +20,9 @@ app = typer.Typer(
 Threads = Annotated[int | None, typer.Option(help="Threads for everyone; by default one per core.")]
 Quick = Annotated[bool, typer.Option("--quick", help="Fewer rounds: a first look, kept apart.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Forget earlier rows instead of going on.")]
+Again = Annotated[
+    bool, typer.Option("--again", help="Measure rows of other sources again; those not asked for stay.")
+]
 Results = Annotated[Path | None, typer.Option(help="Folder of the results; by default one per machine.")]
 Network = Annotated[str | None, typer.Option(help="Only this network.")]
 Batch = Annotated[int | None, typer.Option(help="Only this batch size.")]
@@ -47,12 +50,13 @@ def kernels(
     threads: Threads = None,
     results: Results = None,
     fresh: Fresh = False,
+    again: Again = False,
 ) -> None:
     """Race every kernel call of the networks, forward and backward, against PyTorch."""
     from benchmarks import cases, kernel_benchmark, session
 
     chosen = cases.select(operation, network, (batch,) if batch else (1, 8))
-    run = session.start(threads, quick, results, fresh)
+    run = session.start(threads, quick, results, fresh, again)
     store = run.open(f"kernels-{backend}" if backend else "kernels")
     peak = run.measure_peak(store)
     jobs = [

@@ -97,12 +97,14 @@ def _machine_line(results: Results) -> str:
     headers = [store.header for store in results.stores.values()]
     machine = headers[0]["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
-    dates = sorted({header["date"] for header in headers})
+    later = [row for store in results.stores.values() for row in store.later()]
+    dates = sorted({dated["date"] for dated in (*headers, *later)})
     when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
     quick = "; a quick look, with fewer rounds" if any(header["quick"] for header in headers) else ""
+    again = f"; {len(later)} rows measured again by later sources" if later else ""
     return (
         f"{machine['cpu']} ({machine['vector_bits']}-bit vectors), {headers[0]['threads']} threads, "
-        f"Python {machine['python']}, {versions}; {when}{quick}."
+        f"Python {machine['python']}, {versions}; {when}{quick}{again}."
     )
 
 

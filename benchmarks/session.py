@@ -37,6 +37,7 @@ class Session:
         quick: fewer rounds, for a first look.
         folder: where the results go.
         fresh: forget earlier rows.
+        again: measure again what was measured by other sources, and keep the rest of it.
         console: where progress is shown.
     """
 
@@ -45,6 +46,7 @@ class Session:
     folder: Path
     fresh: bool
     console: Console
+    again: bool = False
 
     @property
     def effort(self) -> Effort:
@@ -60,7 +62,7 @@ class Session:
             "sources": results.source_hash(),
             "date": results.today(),
         }
-        return Store.open(self.folder / f"{benchmark}.json", header, self.fresh)
+        return Store.open(self.folder / f"{benchmark}.json", header, self.fresh, self.again)
 
     def measure_peak(self, store: Store) -> Peak:
         """Measure the machine's peak, and keep the best that was ever seen for the file."""
@@ -74,7 +76,7 @@ class Session:
 
     def run(self, store: Store, jobs: Sequence[Job]) -> int:
         """Measure what is not there yet; 0, or 1 if a row was refused, or 130 after Ctrl-C."""
-        todo = [job for job in jobs if job.key not in store.rows]
+        todo = [job for job in jobs if not store.has(job.key)]
         if len(todo) < len(jobs):
             self.console.print(f"{len(jobs) - len(todo)} of {len(jobs)} rows are there already")
         # Libraries' objects stay for ever: collections between rows need not look at them again.
@@ -104,12 +106,14 @@ class Session:
             store.refuse(job.key, str(refusal))
 
 
-def start(threads_wanted: int | None, quick: bool, folder: Path | None, fresh: bool) -> Session:
+def start(
+    threads_wanted: int | None, quick: bool, folder: Path | None, fresh: bool, again: bool = False
+) -> Session:
     """Pin the threads and return the run's session (ValueError above the number of cores)."""
     count = threads_wanted or threads.available()
     threads.pin(count)
     home = folder or results.FOLDER / machine.slug(count)
-    return Session(count, quick, home, fresh, Console(stderr=not sys.stdout.isatty()))
+    return Session(count, quick, home, fresh, Console(stderr=not sys.stdout.isatty()), again)
 
 
 def _progress(console: Console) -> Progress:

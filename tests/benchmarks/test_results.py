@@ -49,6 +49,35 @@ def test_rows_of_something_else_are_never_mixed_in(tmp_path, change) -> None:
         Store.open(path, {**HEADER, **change})
 
 
+def test_rows_of_other_sources_are_measured_again_where_asked_and_name_theirs(tmp_path) -> None:
+    path = tmp_path / "kernels.json"
+    first = Store.open(path, HEADER)
+    first.add("one", {"value": 1})
+    first.add("two", {"value": 2})
+    new = {**HEADER, "sources": "d", "date": "2026-02-02"}
+    store = Store.open(path, new, again=True)
+    assert not store.has("one")
+    store.add("one", {"value": 3})
+    assert Store.read(path).rows == {
+        "one": {"value": 3, "sources": "d", "date": "2026-02-02"},
+        "two": {"value": 2},
+    }
+    assert Store.read(path).header == HEADER
+    resumed = Store.open(path, new, again=True)
+    assert resumed.has("one")
+    assert not resumed.has("two")
+    assert resumed.later() == [resumed.rows["one"]]
+    # By the sources of the header: what was measured later is what would have to be measured again.
+    assert [Store.open(path, HEADER).has(key) for key in ("one", "two")] == [False, True]
+
+
+def test_again_mixes_no_other_machine_in(tmp_path) -> None:
+    path = tmp_path / "kernels.json"
+    Store.open(path, HEADER).add("one", {"value": 1})
+    with pytest.raises(ValueError, match="another threads"):
+        Store.open(path, {**HEADER, "threads": 1}, again=True)
+
+
 def test_refused_rows_are_noted_and_measured_again(tmp_path) -> None:
     path = tmp_path / "kernels.json"
     store = Store.open(path, HEADER)
