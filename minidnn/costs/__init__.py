@@ -5,8 +5,8 @@
 - FLOPs are 2 multiply-adds + operations.
 - Bytes are those of all arrays that a pass reads and writes, each once: the least that must move.
 
-`multiply_adds.py` counts from the shapes of arrays; `weighted.py`, `pooling.py` and `elementwise.py` from a layer's
-arguments, before there is an array.
+`multiply_adds.py` counts from the shapes of arrays; `weighted.py`, `pooling.py` and `elementwise.py` from a
+layer's arguments, before there is an array.
 """
 
 from minidnn.costs.count import Count, product

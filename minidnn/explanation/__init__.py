@@ -7,5 +7,6 @@ and tables. Every value in it was computed by the engine, every equation can be 
 
 from minidnn.explanation.catalogue import CATALOGUE, explain, names
 from minidnn.explanation.content import Equation, Explanation, Grid, Step, Table
+from minidnn.explanation.notes import NOTES
 
-__all__ = ["CATALOGUE", "Equation", "Explanation", "Grid", "Step", "Table", "explain", "names"]
+__all__ = ["CATALOGUE", "NOTES", "Equation", "Explanation", "Grid", "Step", "Table", "explain", "names"]

@@ -45,6 +45,7 @@ from minidnn.explanation.loss import (
     explain_smooth_l1_loss,
 )
 from minidnn.explanation.normalization import explain_batch_norm, explain_local_response_norm
+from minidnn.explanation.notes import NOTES
 from minidnn.explanation.pooling import explain_avg_pool2d, explain_max_pool2d
 from minidnn.explanation.regions import explain_roi_align, explain_roi_pool
 from minidnn.explanation.resizing import explain_interpolate, explain_pad
@@ -136,7 +137,7 @@ CATALOGUE: Mapping[str, Mapping[str, Entry]] = {
 
 
 def names() -> tuple[str, ...]:
-    """The explanations, family by family."""
+    """The explanations of layers, family by family; those of the course notes are in `NOTES`."""
     return tuple(name for family in CATALOGUE.values() for name in family)
 
 
@@ -146,15 +147,11 @@ def entry(name: str) -> tuple[str, Entry]:
     Raises:
         ValueError: there is none; the message offers near ones.
     """
-    known: dict[str, str] = {}
     everything = {own: each for family in CATALOGUE.values() for own, each in family.items()}
-    for own, each in everything.items():
-        for spoken in (own, *each.layers):
-            known.setdefault(_plain(spoken), own)
+    everything |= {own: Entry(note, (), {}) for own, note in NOTES.items()}
+    known = {_plain(spoken): own for own, each in everything.items() for spoken in (own, *each.layers)}
     if _plain(name) not in known:
-        near = suggestion(_plain(name), list(known)) or "; `minidnn explain` lists them"
-        for plain, own in known.items():
-            near = near.replace(f" {plain} or", f" {own} or").replace(f" {plain}?", f" {own}?")
+        near = suggestion(_plain(name), known) or "; `minidnn explain` lists them"
         raise ValueError(f"there is no explanation of {name!r}{near}")
     own = known[_plain(name)]
     return own, everything[own]

@@ -10,6 +10,16 @@ from minidnn.explanation.content import Equation, Part, Table
 
 def cost_parts(cost: LayerCost) -> tuple[Part, ...]:
     """What is counted, formula by formula, then FLOPs and bytes in both directions."""
+    moved = [_bytes(f"bytes {name}", each) for name, each in _passes(cost)]
+    rows = tuple(
+        (name, f"{each.flops:,}", f"{each.bytes:,}", f"{each.intensity:.2f}") for name, each in _passes(cost)
+    )
+    flops = Table(("", "2 mult-adds + others = FLOPs", "bytes", "FLOPs per byte"), rows)
+    return (*count_equations(cost), *moved, flops)
+
+
+def count_equations(cost: LayerCost) -> list[Equation]:
+    """Parameters, multiply-adds and other operations, where there are any."""
     counts = (
         ("parameters", cost.parameters),
         ("mult-adds forward", cost.forward.multiply_adds),
@@ -17,31 +27,17 @@ def cost_parts(cost: LayerCost) -> tuple[Part, ...]:
         ("other operations forward", cost.forward.operations),
         ("other operations backward", cost.backward.operations),
     )
-    equations = [_count(name, count) for name, count in counts if count.products]
-    moved = [_bytes(f"bytes {name}", each) for name, each in _passes(cost)]
-    rows = tuple(
-        (name, f"{each.flops:,}", f"{each.bytes:,}", f"{each.intensity:.2f}") for name, each in _passes(cost)
-    )
-    flops = Table(("", "2 mult-adds + others = FLOPs", "bytes", "FLOPs per byte"), rows)
-    return (*equations, *moved, flops)
+    return [count_equation(name, count) for name, count in counts if count.products]
 
 
-def short(count: float) -> str:
-    """A count in units of a thousand, a million or a thousand million, with four digits: "568.7 M"."""
-    for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if count >= unit:
-            return f"{count / unit:.4g} {name}"
-    return str(count)
+def count_equation(name: str, count: Count) -> Equation:
+    """mult-adds = N·O = 1·2 = 2."""
+    symbols, numbers = (text.replace(" x ", "·") for text in (count.formula, count.filled_in))
+    return Equation(name, symbols, numbers, count.value)
 
 
 def _passes(cost: LayerCost) -> tuple[tuple[str, Pass], ...]:
     return ("forward", cost.forward), ("backward", cost.backward)
-
-
-def _count(name: str, count: Count) -> Equation:
-    """mult-adds = N·O = 1·2 = 2."""
-    symbols, numbers = (text.replace(" x ", "·") for text in (count.formula, count.filled_in))
-    return Equation(name, symbols, numbers, count.value)
 
 
 def _bytes(name: str, each: Pass) -> Equation:

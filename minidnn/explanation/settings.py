@@ -49,9 +49,9 @@ def shown(arguments: Mapping[str, Any]) -> dict[str, str]:
     return texts
 
 
-def suggestion(name: str, known: Sequence[str]) -> str:
-    """Names that are near, as the end of a sentence, or nothing."""
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+def suggestion(name: str, known: Mapping[str, str]) -> str:
+    """Those of the known whose keys are near the name, as the end of a sentence, or nothing."""
+    near = dict.fromkeys(known[key] for key in difflib.get_close_matches(name, known, n=3, cutoff=0.5))
     return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
@@ -63,7 +63,7 @@ def _argument(name: str, option: str, known: Sequence[str], hints: Mapping[str, 
     without = plain.removeprefix("no_")
     if option.startswith("--no-") and without in known and hints[without] is bool:
         return without
-    options = [f"--{parameter.replace('_', '-')}" for parameter in known]
+    options = {f"--{parameter.replace('_', '-')}": f"--{parameter.replace('_', '-')}" for parameter in known}
     near = suggestion(option, options) or f"; it has {' '.join(options)}"
     raise ValueError(f"{name} has no argument {option!r}{near}")
 

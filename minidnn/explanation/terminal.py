@@ -77,11 +77,11 @@ def _wrapped(text: str, width: int, style: str = "") -> Iterator[Text]:
 
 def _equation(equation: Equation, width: int) -> Iterator[Text]:
     """target = symbols = numbers = value: in one line if it fits, else one line or more for each."""
-    result = f"= {number(equation.value)}"
+    result = f"= {_result(equation.value)}"
     sides = [f"= {side}" for side in (equation.symbols, equation.numbers) if side]
     if len(sides) == 2 and sides[0] == sides[1]:
         sides.pop()
-    if sides and sides[-1] == result:
+    if sides and sides[-1] == f"= {number(equation.value)}":
         sides.pop()
     start = f"{_INDENT}{equation.target} "
     whole = start + " ".join([*sides, result])
@@ -94,6 +94,11 @@ def _equation(equation: Equation, width: int) -> Iterator[Text]:
         for line in _broken(head + side, below, width):
             yield _with_result(line, result) if side == result else Text(line)
         head = below
+
+
+def _result(value: float) -> str:
+    """A number; the thousands of large ones apart."""
+    return f"{int(value):,}" if value == int(value) else number(value)
 
 
 def _with_result(line: str, result: str) -> Text:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from models.command_line.cost import cost
 from models.command_line.detect import detect
 from models.command_line.emulate import emulate
 from models.command_line.explain import explain
@@ -18,6 +19,9 @@ from models.command_line.predict import predict
 from models.command_line.summary import summary
 from models.command_line.trace import trace
 from models.command_line.train import train
+
+# What stands after a layer's name are the layer's own arguments, which the command reads itself.
+_LAYERS_ARGUMENTS = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 app = typer.Typer(
     name="minidnn",
@@ -36,7 +40,8 @@ app.command()(detect)
 app.command()(emulate)
 app.command()(trace)
 app.command()(explore)
-app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(explain)
+app.command(context_settings=_LAYERS_ARGUMENTS)(explain)
+app.command(context_settings=_LAYERS_ARGUMENTS)(cost)
 
 
 def _show_version(wanted: bool) -> None:

@@ -39,11 +39,14 @@ def explain(
 
 
 def _list(console: Console) -> None:
-    """The layers, family by family."""
-    from minidnn.explanation.catalogue import CATALOGUE
+    """The layers, family by family, and the course notes' examples."""
+    from minidnn.explanation import CATALOGUE, NOTES
 
     for family, entries in CATALOGUE.items():
         console.print(family, style="bold")
         for name, entry in entries.items():
             console.print(f"  {name:34}{', '.join(entry.layers)}".rstrip(), markup=False)
+    console.print("course notes", style="bold")
+    for name, note in NOTES.items():
+        console.print(f"  {name:20}{note.__doc__}", markup=False)
     console.print("\nminidnn explain conv2d --kernel-size 3 --padding 1 shows one.", markup=False)
