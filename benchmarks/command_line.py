@@ -196,15 +196,21 @@ def gpu(
     fresh: Fresh = False,
 ) -> None:
     """Race the CUDA kernels against PyTorch and cuDNN on a GPU, and say which aims are reached."""
-    from benchmarks import gpu_benchmark, gpu_machine, gpu_targets, session
+    from benchmarks import gpu_benchmark, gpu_machine, gpu_targets, gpu_training, session
     from benchmarks.report import aims
     from benchmarks.results import FOLDER, Store
     from kernels.device import GPU
 
-    chosen = gpu_benchmark.select(operation, network, batch or gpu_benchmark.BATCH)
+    batch = batch or gpu_benchmark.BATCH
+    chosen = gpu_benchmark.select(operation, network, batch)
     card = gpu_machine.require()
     run = session.start(threads, quick, results or FOLDER / gpu_machine.slug(card["name"]), fresh)
-    store = Store.open(run.folder / "gpu.json", gpu_machine.header(card, run.threads, quick), fresh)
+
+    def open_store(benchmark: str) -> Store:
+        header = gpu_machine.header(benchmark, card, run.threads, quick)
+        return Store.open(run.folder / f"{benchmark}.json", header, fresh)
+
+    store = open_store(gpu_targets.BENCHMARK)
     clock, peak = gpu_machine.prepare(store.header, card)
     jobs = [
         session.Job(
@@ -215,6 +221,11 @@ def gpu(
         for case in chosen
     ]
     status = run.run(store, jobs)
+    if operation is None and not status:
+        trained = network or gpu_training.NETWORK
+        step = partial(gpu_training.measure, trained, batch, GPU, clock, run.effort)
+        job = session.Job(f"{trained} batch {batch}", f"{trained}'s training step", step)
+        status = run.run(open_store(gpu_targets.TRAINING), [job])
     for line in aims(run.folder, gpu_targets.TARGETS):
         typer.echo(line)
     raise typer.Exit(status)

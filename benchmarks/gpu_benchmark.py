@@ -35,6 +35,8 @@ LARGE = 64 << 20  # bytes of the first array of a call that is bound by memory
 LAYERS_EACH = 4  # of those calls, for each operation
 SUMS = tuple(operation for operation in cost.TERMS if not operation.startswith("depthwise"))
 SEED = 7
+# PyTorch's uses of TF32 and of cuDNN's autotuning.
+WAYS = ((False, False), (False, True), (True, False), (True, True))
 # Factors in TF32 have the 10 bits of a half.
 PRECISION = {False: "float32", True: "float16"}
 
@@ -167,21 +169,22 @@ def theirs(operation: str, moved: Sequence[Any]) -> list[Entrant]:
     eager = next((peer for peer in found if peer.name == EAGER), None)
     if eager is None:
         return []
-    ways = ((False, False), (False, True), (True, False), (True, True))
     return [
         Entrant(
-            Contender(_name(tf32, autotune), eager.run, partial(torch_settings, tf32, autotune)), tf32=tf32
+            Contender(torch_name(tf32, autotune), eager.run, partial(torch_settings, tf32, autotune)),
+            tf32=tf32,
         )
-        for tf32, autotune in (ways if operation in SUMS else ways[:1])
+        for tf32, autotune in (WAYS if operation in SUMS else WAYS[:1])
     ]
 
 
-def _name(tf32: bool, autotune: bool) -> str:
+def torch_name(tf32: bool, autotune: bool) -> str:
+    """Return what PyTorch is called in one of its ways."""
     return EAGER + " tf32" * tf32 + " autotuned" * autotune
 
 
 @contextmanager
-def torch_settings(tf32: bool, autotune: bool) -> Iterator[None]:
+def torch_settings(tf32: bool, autotune: bool, gradients: bool = False) -> Iterator[None]:
     """PyTorch's use of TF32 and cuDNN's search for the fastest algorithm, while the context lasts."""
     import torch
 
@@ -190,7 +193,7 @@ def torch_settings(tf32: bool, autotune: bool) -> Iterator[None]:
     backends.cuda.matmul.allow_tf32 = backends.cudnn.allow_tf32 = tf32
     backends.cudnn.benchmark = autotune
     try:
-        with torch.no_grad():
+        with torch.set_grad_enabled(gradients):
             yield
     finally:
         backends.cuda.matmul.allow_tf32, backends.cudnn.allow_tf32, backends.cudnn.benchmark = before

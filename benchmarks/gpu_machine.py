@@ -64,10 +64,10 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
-def header(gpu: dict[str, Any], threads: int, quick: bool) -> dict[str, Any]:
+def header(benchmark: str, gpu: dict[str, Any], threads: int, quick: bool) -> dict[str, Any]:
     """What a file of results begins with."""
     return {
-        "benchmark": "gpu",
+        "benchmark": benchmark,
         "machine": {**machine.describe(), "gpu": gpu},
         "threads": threads,
         "quick": quick,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from benchmarks.figures import Figure, Results, ratio, title
 from benchmarks.gpu_benchmark import LARGE, NETWORKS, SUMS
@@ -11,7 +11,7 @@ from benchmarks.peers import EAGER
 from benchmarks.results import Row
 from benchmarks.targets import EACH, MEAN, Target
 
-BENCHMARK = "gpu"
+BENCHMARK, TRAINING = "gpu", "gpu_training"
 
 
 def _memory_bound(results: Results) -> list[Row]:
@@ -29,18 +29,36 @@ def _against_pytorch(results: Results) -> list[Figure]:
 
 
 def _convolutions(ours: str, way: str) -> Callable[[Results], list[Figure]]:
-    """Forward convolutions against the better of PyTorch's two: as it is, and autotuned."""
+    """Forward convolutions of the networks."""
 
-    def rows(results: Results) -> list[Figure]:
-        found = []
-        for row in results.rows(BENCHMARK).values():
-            if row["operation"] == "conv2d_forward" and row["network"] in NETWORKS:
-                values = [ratio(row, ours, theirs) for theirs in (way, f"{way} autotuned")]
-                known = [value for value in values if value is not None]
-                found += [Figure(title(row), min(known))] if known else []
-        return found
+    def found(results: Results) -> list[Figure]:
+        rows = results.rows(BENCHMARK).values()
+        chosen = [row for row in rows if row["operation"] == "conv2d_forward" and row["network"] in NETWORKS]
+        return _against_the_better(chosen, title, ours, way)
 
-    return rows
+    return found
+
+
+def _training(ours: str, way: str) -> Callable[[Results], list[Figure]]:
+    """Training steps of whole networks."""
+
+    def found(results: Results) -> list[Figure]:
+        rows = list(results.rows(TRAINING).values())
+        return _against_the_better(rows, lambda row: f"{row['network']} batch {row['batch']}", ours, way)
+
+    return found
+
+
+def _against_the_better(
+    rows: Sequence[Row], label: Callable[[Row], str], ours: str, way: str
+) -> list[Figure]:
+    """Ours against the better of PyTorch's two: as it is, and autotuned."""
+    found = []
+    for row in rows:
+        values = [ratio(row, ours, theirs) for theirs in (way, f"{way} autotuned")]
+        known = [value for value in values if value is not None]
+        found += [Figure(label(row), min(known))] if known else []
+    return found
 
 
 TARGETS = (
@@ -48,4 +66,6 @@ TARGETS = (
     Target("bound by memory, 64 MB and more: against PyTorch", EACH, 1.0, _against_pytorch),
     Target("conv2d of ResNet-50 and VGG-16, float32", MEAN, 0.8, _convolutions(OURS, EAGER)),
     Target("conv2d of ResNet-50 and VGG-16, TF32", MEAN, 0.6, _convolutions(f"{OURS} tf32", f"{EAGER} tf32")),
+    Target("training step, float32", EACH, 0.7, _training(OURS, EAGER)),
+    Target("training step, TF32", EACH, 0.7, _training(f"{OURS} tf32", f"{EAGER} tf32")),
 )

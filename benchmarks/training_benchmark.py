@@ -43,11 +43,11 @@ def measure(network: str, batch: int, effort: Effort, with_channels_last: bool =
     """
     pair = twins.build(network)
     images = pair.images(batch, entry(network).input_shape)
-    truth = _truth(pair, images)
+    truth = truth_of(pair, images)
     pair.narrow()
     steps = _steps(pair, images, with_channels_last)
     starts = {name: step.state() for name, step in steps.items()}
-    before = _errors(steps, truth, "before")
+    before = errors(steps, truth, "before")
     steps = {name: step for name, step in steps.items() if before[name] <= BOUND}
     for name, step in steps.items():
         step.restore(starts[name])
@@ -55,15 +55,15 @@ def measure(network: str, batch: int, effort: Effort, with_channels_last: bool =
     timings = interleave([Contender(name, step) for name, step in steps.items()], longer(effort))
     for name, step in steps.items():
         step.restore(starts[name])
-    after = _errors(steps, truth, "after")
+    after = errors(steps, truth, "after")
     contenders = {
         name: contender_row(timing, before[name], after[name], None) for name, timing in timings.items()
     }
     return {"network": network, "batch": batch, "bound": BOUND, "contenders": contenders}
 
 
-def _truth(pair: Twins, images: Array) -> Truth:
-    """Loss and gradients of PyTorch's network in float64."""
+def truth_of(pair: Twins, images: Array) -> Truth:
+    """Return loss and gradients of PyTorch's network in float64."""
     pair.theirs.set_training(True)
     step = TheirStep(pair.theirs, images.astype(np.float64))
     return step.gradients()
@@ -79,8 +79,8 @@ def _steps(pair: Twins, images: Array, with_channels_last: bool) -> dict[str, St
     return steps
 
 
-def _errors(steps: Mapping[str, Step], truth: Truth, when: str) -> dict[str, float]:
-    """Everyone's error; ours and eager's must be within the bound."""
+def errors(steps: Mapping[str, Step], truth: Truth, when: str) -> dict[str, float]:
+    """Return everyone's error (RefusedError: ours or eager's beyond the bound)."""
     found = {}
     for name, step in steps.items():
         step.network.set_training(True)

@@ -71,33 +71,36 @@ def channels_last(model: torch.nn.Module) -> torch.nn.Module:
 
 
 class OurStep:
-    """One training step of ours: forward, loss, backward, SGD."""
+    """One training step of ours on a device: forward, loss, backward, SGD."""
 
-    def __init__(self, network: digest.Ours, images: Array) -> None:
+    def __init__(self, network: digest.Ours, images: Array, device: str = "cpu") -> None:
         self.network = network
-        self.model = network.model
-        self.images, self.labels = minidnn.Tensor(images), labels(len(images))
+        self.model = network.model.to(device)
+        self.images, self.labels = (
+            minidnn.Tensor(array).to(device) for array in (images, labels(len(images)))
+        )
         self.optimizer = SGD(
             self.model.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY
         )
 
-    def backward(self) -> float:
+    def backward(self) -> minidnn.Tensor:
         """Forward and backward, and the loss; the gradients of earlier steps are forgotten."""
         self.optimizer.zero_grad()
         outputs = digest.outputs_of(self.model(self.images))
         loss = functional.cross_entropy(outputs[0], self.labels)
         loss.backward()
-        return float(loss.item())
+        return loss
 
     def gradients(self) -> tuple[float, dict[str, Array]]:
         """The loss, and the parameters' gradients by name."""
         loss = self.backward()
         named = self.model.named_parameters()
-        return loss, {name: p.grad.numpy().copy() for name, p in named if p.grad is not None}
+        found = {name: p.grad.to("cpu").numpy().copy() for name, p in named if p.grad is not None}
+        return float(loss.item()), found
 
     def state(self) -> Any:
         """All parameters and statistics as they are now."""
-        return {name: value.numpy().copy() for name, value in self.model.state_dict().items()}
+        return {name: value.to("cpu").numpy().copy() for name, value in self.model.state_dict().items()}
 
     def restore(self, state: Any) -> None:
         """Go back to an earlier state."""
@@ -111,19 +114,23 @@ class OurStep:
 class TheirStep:
     """The same in PyTorch eager."""
 
-    def __init__(self, network: digest.Theirs, images: Array, layout: Any = None) -> None:
+    def __init__(
+        self, network: digest.Theirs, images: Array, layout: Any = None, device: str = "cpu"
+    ) -> None:
         import torch
 
         self.network = network
-        self.model = network.model
-        self.images, self.labels = torch.from_numpy(images), torch.from_numpy(labels(len(images)))
+        self.model = network.model.to(device)
+        self.images, self.labels = (
+            torch.from_numpy(array).to(device) for array in (images, labels(len(images)))
+        )
         if layout is not None:
             self.images = self.images.to(memory_format=layout)
         self.optimizer = torch.optim.SGD(
             self.model.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY
         )
 
-    def backward(self) -> float:
+    def backward(self) -> torch.Tensor:
         """Forward and backward, and the loss; the gradients of earlier steps are forgotten."""
         import torch
 
@@ -131,13 +138,14 @@ class TheirStep:
         outputs = digest.outputs_of(self.model(self.images))
         loss = torch.nn.functional.cross_entropy(outputs[0], self.labels)
         loss.backward()
-        return float(loss.item())
+        return loss
 
     def gradients(self) -> tuple[float, dict[str, Array]]:
         """The loss, and the parameters' gradients by our names."""
         loss = self.backward()
         named = self.network.parameters().items()
-        return loss, {name: p.grad.numpy().copy() for name, p in named if p.grad is not None}
+        found = {name: p.grad.cpu().numpy().copy() for name, p in named if p.grad is not None}
+        return float(loss.item()), found
 
     def state(self) -> Any:
         """All parameters and statistics as they are now."""

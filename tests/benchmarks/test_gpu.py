@@ -6,7 +6,6 @@ The kernels run on the emulator; only the clock and PyTorch's side stand in for 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,9 +24,9 @@ from benchmarks.results import Store
 from benchmarks.shapes import Layer
 from kernels.activation import relu_forward
 from kernels.cuda import emulator
-from kernels.cuda.emulator import EmulatorError, compiler
 from kernels.device import EMULATOR
 from kernels.window import Window
+from tests.benchmarks.made_up_clock import MadeUpClock, needs_compiler
 
 EFFORT = Effort(seconds=1.0, fewest=2, most=5)
 RATES = dict.fromkeys(gpu_machine.SIZES, 1e12)
@@ -40,31 +39,6 @@ CONVOLUTION = Layer(
     (ArraySpec((1, 3, 6, 5)), ArraySpec((4, 3, 3, 3)), None, Window.of(3, 1, 1), 1),
 )
 RELU = Layer("resnet50", "inference", "relu", "relu_forward", (ArraySpec((1, 3, 6, 5)),))
-
-
-def _has_compiler() -> bool:
-    try:
-        compiler.find_compiler()
-    except EmulatorError:
-        return False
-    return True
-
-
-needs_compiler = pytest.mark.skipif(not _has_compiler(), reason="the CUDA emulator needs a C++ compiler")
-
-
-class MadeUpClock:
-    """Runs the call and says that it took as long as the list says; launches take a hundredth of it."""
-
-    def __init__(self, *seconds: float) -> None:
-        self.seconds = seconds
-        self.calls = 0
-
-    def time(self, run: Callable[[], Any]) -> tuple[float, float]:
-        run()
-        self.calls += 1
-        device = self.seconds[(self.calls - 1) % len(self.seconds)]
-        return device, device / 100
 
 
 # ---- which calls -------------------------------------------------------------------------------------
@@ -252,12 +226,31 @@ def test_aims_read_the_rows() -> None:
             "contenders": {"minidnn": contender(1.0, {}, 0.1)},  # too small to count
         },
     }
+    steps = {
+        "minidnn": 3.0,
+        "minidnn tf32": 2.0,
+        "pytorch": 2.4,
+        "pytorch autotuned": 1.8,
+        "pytorch tf32": 1.6,
+    }
+    training = {
+        "resnet50 batch 64": {
+            "network": "resnet50",
+            "batch": 64,
+            "contenders": {name: contender(median, steps) for name, median in steps.items()},
+        }
+    }
+    stores = {"gpu": stored(rows), "gpu_training": stored(training)}
+    outcomes = targets.outcomes(Results(stores), gpu_targets.TARGETS)
+    values = [outcome.value for outcome in outcomes]
+    assert values == pytest.approx([0.9, 1.1, 0.75, 0.5, 0.6, 0.8])
+    assert [outcome.reached for outcome in outcomes] == [True, True, False, False, False, True]
+
+
+def stored(rows: dict[str, Any]) -> Store:
     store = Store.__new__(Store)
     store.rows = rows
-    outcomes = targets.outcomes(Results({"gpu": store}), gpu_targets.TARGETS)
-    values = [outcome.value for outcome in outcomes]
-    assert values == pytest.approx([0.9, 1.1, 0.75, 0.5])
-    assert [outcome.reached for outcome in outcomes] == [True, True, False, False]
+    return store
 
 
 # ---- without a GPU -----------------------------------------------------------------------------------
@@ -282,6 +275,6 @@ def test_without_pytorch_on_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_results_are_kept_by_gpu_and_kernels() -> None:
     assert gpu_machine.slug("NVIDIA H100 80GB HBM3") == "nvidia-h100-80gb-hbm3"
-    header = gpu_machine.header({"name": "NVIDIA H100"}, threads=2, quick=False)
+    header = gpu_machine.header("gpu", {"name": "NVIDIA H100"}, threads=2, quick=False)
     assert header["machine"]["gpu"] == {"name": "NVIDIA H100"}
     assert header["sources"].endswith(gpu_machine._kernel_hash())
