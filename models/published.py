@@ -83,6 +83,7 @@ RESNET = Paper(2015, "He et al., Deep residual learning for image recognition, a
 PRERESNET = Paper(2016, "He et al., Identity mappings in deep residual networks, arXiv:1603.05027")
 RESNEXT = Paper(2016, "Xie et al., Aggregated residual transformations, arXiv:1611.05431")
 DENSENET = Paper(2016, "Huang et al., Densely connected convolutional networks, arXiv:1608.06993")
+YOLO = Paper(2015, "Redmon et al., You only look once, arXiv:1506.02640")
 SQUEEZENET = Paper(2016, "Iandola et al., SqueezeNet, arXiv:1602.07360")
 XCEPTION = Paper(2016, "Chollet, Xception: depthwise separable convolutions, arXiv:1610.02357")
 MOBILENET_V1 = Paper(2017, "Howard et al., MobileNets, arXiv:1704.04861")
@@ -312,6 +313,7 @@ PUBLISHED: dict[str, Published] = {
     "mixnet_l": Published(
         MIXNET, "7.3 M", "565 M", why=_NO_CONVENTION, accuracy="top-1 78.9 %, top-5 94.2 % right"
     ),
+    "yolo_v1_classifier": Published(YOLO, accuracy="top-5 88 % right, one crop"),
 }
 
 # AlexNet with two groups, at 227x227: weights without biases, and neurons; the poolings' are not counted.

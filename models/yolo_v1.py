@@ -151,6 +151,7 @@ def yolo_v1_tiny(num_classes: int = 20, score_thresh: float = 0.2, nms_thresh: f
     return YOLOv1(TINY_FEATURES, TINY_DETECTION, (256, 4096), grid, score_thresh, nms_thresh)
 
 
+@register(input_shape=(3, 224, 224))
 def yolo_v1_classifier(num_classes: int = 1000, in_channels: int = 3) -> YOLOv1Classifier:
     """What YOLO learns first (2015), to classify by 20 convolutions: 23,428,136 parameters."""
     return YOLOv1Classifier(num_classes, in_channels)
