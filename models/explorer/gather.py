@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from operator import add
@@ -12,9 +11,9 @@ import numpy as np
 
 from kernels.array import Array
 from minidnn import tracing
-from minidnn.autograd import Function
 from minidnn.tensor import Tensor
-from minidnn.tracing import ArrayRecord, KernelCall, OperationRecord, SourceLine, Trace
+from minidnn.tracing import ArrayRecord, KernelCall, ModuleRecord, OperationRecord, SourceLine, Trace
+from models.explorer.about import about, cost_formula
 from models.explorer.blocks import block_tree
 from models.explorer.inspectors import inspector
 from models.explorer.pictures import mosaic
@@ -51,7 +50,8 @@ def trace_subject(subject: Subject) -> Trace:
 def winning_score(output: Any) -> Tensor:
     """Return the largest of a classifier's scores; of one with auxiliary heads the sum of every head's."""
     heads = output if isinstance(output, tuple | list) else (output,)
-    return reduce(add, [head.max() for head in heads if head is not None])
+    total: Tensor = reduce(add, [head.max() for head in heads if head is not None])
+    return total
 
 
 def gather(subject: Subject, trace: Trace, live: bool = False) -> Page:
@@ -66,9 +66,9 @@ def gather(subject: Subject, trace: Trace, live: bool = False) -> Page:
     detail = FEW if len(records) <= MANY_OPERATIONS else MANY
     share = min(LARGEST_SHARE, max(SMALLEST_SHARE, SHARED // max(len(records), 1)))
     trained = {name for name, _ in subject.network.named_parameters()}
-    descriptions = {module.path: module.description for module in trace.modules}
+    modules = {module.path: module for module in trace.modules}
     operations = tuple(
-        _operation(record, descriptions.get(record.module, ""), trained, detail, share) for record in records
+        _operation(record, modules[record.module], trained, detail, share) for record in records
     )
     library = Library()
     names = dict.fromkeys(call.operation for record in records for call in record.kernels)
@@ -82,6 +82,7 @@ def gather(subject: Subject, trace: Trace, live: bool = False) -> Page:
         picture=mosaic(planes, ("image",), "The image as the network sees it.", 1, side=224),
         answers=_answers(trace),
         operations=operations,
+        about={function: about(function) for function in dict.fromkeys(one.function for one in records)},
         tree=block_tree(subject.name, trace),
         ladders=ladders,
         texts=tuple(library.texts),
@@ -91,15 +92,15 @@ def gather(subject: Subject, trace: Trace, live: bool = False) -> Page:
 
 
 def _operation(
-    record: OperationRecord, description: str, trained: set[str], detail: Detail, share: int
+    record: OperationRecord, module: ModuleRecord, trained: set[str], detail: Detail, share: int
 ) -> Operation:
     weights = {array.name: array.shape for array in record.inputs if array.name is not None}
     return Operation(
         index=record.index,
         module=record.module,
         function=record.function,
-        label=record.module.rpartition(".")[2] or record.function,
-        description=description,
+        label=record.function if module.children or not record.module else record.module.rpartition(".")[2],
+        description="" if module.children else module.description,
         parents=record.parents,
         arguments=record.arguments,
         input_shapes=tuple(array.shape for array in record.inputs if array.name is None),
@@ -114,7 +115,7 @@ def _operation(
         forward_source=_place(record.forward_source),
         backward_source=_place(record.backward_source),
         calls=tuple(map(_call, record.kernels)),
-        formula=function_formula(record.function),
+        cost=cost_formula(record),
         pictures=tuple(_pictures(record, detail)),
         histograms=tuple(_histograms(record)),
         inspector=inspector(record, share),
@@ -127,17 +128,6 @@ def _place(source: SourceLine) -> Place:
 
 def _call(call: KernelCall) -> Call:
     return Call(call.operation, call.backend, call.version, call.direction, call.seconds)
-
-
-def function_formula(name: str) -> str:
-    """Return what the Function of a class name says of itself: its formula; "" for one from elsewhere."""
-    kinds = [Function]
-    while kinds:
-        kind = kinds.pop()
-        if kind.__name__ == name:
-            return inspect.getdoc(kind) or ""
-        kinds += kind.__subclasses__()
-    return ""
 
 
 # ---- pictures --------------------------------------------------------------------------------------

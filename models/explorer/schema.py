@@ -116,7 +116,7 @@ class Operation:
         index: its place in the order of execution.
         module: dotted path of the module that ran it; "" for the model itself.
         function: the class of the Function.
-        label: what the graph calls it.
+        label: what the graph calls it: the layer's name, or the class of a Function that no layer holds.
         description: how the module was constructed.
         parents: indices of the operations whose outputs it read.
         arguments: stride, padding, ...
@@ -128,7 +128,7 @@ class Operation:
         backward_position: as how many-th its backward ran.
         forward_source, backward_source: where its code begins.
         calls: the kernels that ran.
-        formula: what the Function says of itself.
+        cost: how the multiply-adds come about, in symbols and numbers.
         pictures: feature maps, filters, gradients.
         histograms: of activation, weights and gradients.
         inspector: how its numbers can be inspected, see `inspectors`.
@@ -154,7 +154,7 @@ class Operation:
     forward_source: Place | None
     backward_source: Place | None
     calls: tuple[Call, ...]
-    formula: str
+    cost: str
     pictures: tuple[Sprite, ...] = ()
     histograms: tuple[Histogram, ...] = ()
     inspector: Mapping[str, Any] | None = None
@@ -214,6 +214,23 @@ class Text:
 
 
 @dataclass(frozen=True)
+class About:
+    """What is known of a kind of operation.
+
+    Attributes:
+        docstring: what the Function says of itself, in forward and backward.
+        formula: of the layer; empty where there is no explanation of it.
+        paper: where it comes from.
+        explanation: under which name `minidnn explain` works out an example.
+    """
+
+    docstring: str
+    formula: str = ""
+    paper: str = ""
+    explanation: str = ""
+
+
+@dataclass(frozen=True)
 class Page:
     """All that the page shows.
 
@@ -224,6 +241,7 @@ class Page:
         picture: the image.
         answers: the most probable classes, with their probabilities.
         operations: in order of execution.
+        about: what is known of each class of Function.
         tree: the modules.
         ladders: by operation of the kernels.
         texts: source code, each piece once.
@@ -237,6 +255,7 @@ class Page:
     picture: Sprite | None
     answers: tuple[tuple[str, float], ...]
     operations: tuple[Operation, ...]
+    about: Mapping[str, About]
     tree: Block
     ladders: Mapping[str, Ladder]
     texts: tuple[Text, ...]

@@ -81,16 +81,16 @@ function node(item) {
   group.append(
     drawn("rect", { width: SIZES.width, height: SIZES.height, rx: 8 }),
     drawn("rect", { x: 1, y: SIZES.height - 5, width: bar, height: 4, class: "bar" }),
-    drawn("text", { x: 10, y: 18, class: "title" }, clipped(`${isBlock(item) ? "+ " : ""}${nameOf(item)}`, 110)),
+    drawn("text", { x: 10, y: 18, class: "title" }, clipped(`${isBlock(item) ? "+ " : ""}${nameOf(item)}`, 140)),
     drawn("text", { x: SIZES.width - 10, y: 18, "text-anchor": "end", class: "small" }, percent(timeShare(item))),
     drawn("text", { x: 10, y: 35, class: "small" }, clipped(`${kindOf(item)} → ${outputShape(item)}`, SIZES.width)),
   );
   return group;
 }
 
-// Six pixels a letter: long names end with dots.
+// Seven pixels a letter: long names end with dots.
 function clipped(text, width) {
-  const letters = Math.floor((width - 16) / 6.3);
+  const letters = Math.floor((width - 16) / 6.9);
   return text.length > letters ? `${text.slice(0, letters - 1)}…` : text;
 }
 

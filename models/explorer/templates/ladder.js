@@ -25,7 +25,7 @@ function ladderOf(ladder, calls) {
     { class: "ladder", open: calls[0].direction === "forward" },
     element("summary", {}, element("code", {}, ladder.operation), ` ran ${times.join("; ")}`),
     element("details", {}, element("summary", {}, "The contract"), element("pre", { tabindex: 0 }, ladder.contract)),
-    element("div", { class: "backends" }, ...columns),
+    element("div", { class: "backends", tabindex: 0, role: "region", "aria-label": `Versions of ${ladder.operation}` }, ...columns),
   );
 }
 

@@ -6,7 +6,7 @@
 import { OPERATIONS, isBlock, operationsOf } from "./data.js";
 import { STATE } from "./state.js";
 
-export const SIZES = { width: 184, height: 46, gapX: 26, gapY: 30, padding: 16, header: 28, lane: 14 };
+export const SIZES = { width: 200, height: 46, gapX: 26, gapY: 30, padding: 16, header: 28, lane: 14 };
 
 export function layOut(block, isRoot = true) {
   const items = block.items;

@@ -61,7 +61,7 @@ function row(item) {
       on: { click: () => choose(item), keydown: (event) => pressedInOutline(event, item) },
     },
     name,
-    element("span", {}, outputShape(item)),
+    element("span", {}, outputShape(item).replaceAll("×", "×\u200b")),
     element("span", {}, short(sum(item, "parameters"))),
     element("span", {}, short(sum(item, "multiply_adds"))),
     share,

@@ -102,9 +102,12 @@ function aboutOperation(operation) {
 }
 
 function formula(operation) {
+  const known = PAGE.about[operation.function];
   const parts = [];
-  if (operation.formula) parts.push(element("pre", { class: "formula", tabindex: 0 }, operation.formula));
-  if (operation.paper) parts.push(element("p", {}, "Paper: ", operation.paper));
+  if (known.formula) parts.push(element("pre", { class: "formula", tabindex: 0 }, known.formula));
+  if (known.paper) parts.push(element("p", {}, element("b", {}, "Paper: "), known.paper));
+  if (known.docstring) parts.push(element("p", {}, element("b", {}, "The engine: "), known.docstring));
+  if (known.explanation) parts.push(element("p", { class: "quiet" }, "A small example worked out: ", element("code", {}, `minidnn explain ${known.explanation}`)));
   for (const [direction, place] of [["Forward", operation.forward_source], ["Backward", operation.backward_source]]) {
     if (place) parts.push(element("p", { class: "quiet" }, `${direction}: `, element("code", {}, `${place.file}:${place.line}`)));
   }
@@ -126,6 +129,7 @@ function costs(operation) {
       ["memory moved forward", bytes(operation.bytes_moved)],
       ["mult-adds per byte", operation.bytes_moved && operation.multiply_adds ? (operation.multiply_adds / operation.bytes_moved).toFixed(1) : ""],
       ["weights", weights.join(", ")],
+      ["mult-adds by formula", operation.cost],
     ]),
   ];
 }

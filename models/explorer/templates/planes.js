@@ -84,12 +84,15 @@ function makePickable(view, options) {
   });
 }
 
+// Three digits, so that matrices fit side by side; where numbers are added up they stand with six.
+const brief = (value) => number(Number(value.toPrecision(3)));
+
 // A small matrix of numbers, with the cells of `winners` marked.
 export function matrix(caption, values, columns, winners = []) {
   const rows = [];
   for (let start = 0; start < values.length; start += columns) {
     const cells = Array.from(values.slice(start, start + columns), (value, offset) =>
-      element("td", { class: winners.includes(start + offset) ? "winner" : null }, typeof value === "number" ? number(value) : value),
+      element("td", { class: winners.includes(start + offset) ? "winner" : null }, brief(value)),
     );
     rows.push(element("tr", {}, ...cells));
   }

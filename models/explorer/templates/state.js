@@ -52,12 +52,14 @@ export function shownItems(block = ROOT) {
   );
 }
 
-// A deep network begins folded: the outermost blocks that keep it small stay open.
+// A deep network begins folded: its outermost levels are open as long as they keep it small.
 export function foldForStart() {
-  const blocks = BLOCKS.filter((block) => block !== ROOT);
-  STATE.folded = new Set(blocks);
-  for (const block of blocks) {
-    STATE.folded.delete(block);
-    if (shownItems().length > MOST_OPEN) STATE.folded.add(block);
+  STATE.folded = new Set(BLOCKS.filter((block) => block !== ROOT));
+  for (let level = ROOT.items; level.length; level = level.filter(isBlock).flatMap((block) => block.items)) {
+    const blocks = level.filter(isBlock);
+    for (const block of blocks) STATE.folded.delete(block);
+    if (shownItems().length <= MOST_OPEN) continue;
+    for (const block of blocks) STATE.folded.add(block);
+    return;
   }
 }
