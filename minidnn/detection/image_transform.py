@@ -88,6 +88,8 @@ class GeneralizedRCNNTransform:
     def _resize(self, image: Tensor) -> Tensor:
         short, long = sorted(image.shape[1:])
         scale = min(self.min_size / short, self.max_size / long)
+        if scale == 1:  # interpolation would give the same values
+            return image
         return interpolate(image[None], scale_factor=scale, mode="bilinear", recompute_scale_factor=True)[0]
 
     def _batch(self, images: Sequence[Tensor]) -> Tensor:
@@ -141,8 +143,11 @@ def resize_target(target: Target, original_size: Pair, new_size: Pair) -> Target
     if "masks" in target:
         if target["masks"].shape[1:] != original_size:
             raise ValueError(f"masks must have shape (L, *{original_size}), got {target['masks'].shape}")
-        masks = target["masks"][:, None].astype(np.float32)  # (L, 1, H, W)
-        resized["masks"] = interpolate(masks, size=new_size).numpy()[:, 0].astype(np.uint8)
+        masks = target["masks"]
+        if new_size != original_size:
+            planes = masks[:, None].astype(np.float32)  # (L, 1, H, W)
+            masks = interpolate(planes, size=new_size).numpy()[:, 0]
+        resized["masks"] = masks.astype(np.uint8)
     return resized
 
 

@@ -29,7 +29,7 @@ SIMILAR = ((0, 6), (1, 7), (4, 9), (3, 5, 8))
 
 RECIPES = {
     "faster_rcnn_digits": Recipe(epochs=12, batch_size=16, lr=1e-3),
-    "mask_rcnn_digits": Recipe(epochs=12, batch_size=16, lr=1e-3),
+    "mask_rcnn_digits": Recipe(epochs=10, batch_size=16, lr=1e-3),
     "yolo_digits": Recipe(epochs=40, batch_size=16, lr=2e-3),
 }
 

@@ -44,6 +44,17 @@ def test_boxes_and_masks_follow_and_other_entries_stay() -> None:
     assert target["boxes"][0, 0] == 3
 
 
+def test_what_has_its_size_already_is_taken_as_it_is() -> None:
+    image = Draw(1).uniform(3, 10, 15)
+    target = {"masks": np.zeros((2, 10, 15), bool), "boxes": np.array([[3.0, 2.0, 8.0, 4.0]])}
+    target["masks"][1, 2:4, 3:8] = True
+    batch, (resized,) = GeneralizedRCNNTransform(10, 50, size_divisible=5, **PLAIN)([image], [target])
+    np.testing.assert_array_equal(batch.tensors.numpy()[0], image)
+    np.testing.assert_array_equal(resized["masks"], target["masks"])
+    assert resized["masks"].dtype == np.uint8
+    np.testing.assert_array_equal(resized["boxes"], target["boxes"])
+
+
 def test_detections_come_back() -> None:
     transform = GeneralizedRCNNTransform(20, 50, **PLAIN)
     found = {
