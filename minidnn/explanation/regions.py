@@ -91,7 +91,7 @@ def explain_roi_align(
     sampling_ratio: int = 2,
     aligned: bool = False,
     channels: int = 1,
-    size: Size = (6, 8),
+    size: Size = (6, 7),
     seed: int = 0,
 ) -> Explanation:
     """The mean of samples between pixels in every bin of a region; nothing is rounded."""

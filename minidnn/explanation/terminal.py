@@ -31,7 +31,7 @@ def lines(explanation: Explanation, width: int) -> Iterator[Text]:
     """The explanation, line by line."""
     yield from (Text(line, "bold") for line in textwrap.wrap(explanation.title, width))
     if explanation.arguments:
-        words = " ".join(f"{name} {value}".strip() for name, value in explanation.arguments.items())
+        words = " ".join(f"{name}{_TIE}{value}".strip(_TIE) for name, value in explanation.arguments.items())
         yield from _wrapped(words, width, "dim")
     yield from _wrapped(explanation.formula, width, "cyan")
     if explanation.paper:
@@ -55,7 +55,8 @@ def part_lines(part: Part, width: int) -> Iterator[Text]:
     elif isinstance(part, Table):
         yield from _table(part)
     else:
-        yield from _side_by_side([list(_grid(grid)) for grid in part], width)
+        pieces = [piece for grid in part for piece in _pieces(grid, width - len(_INDENT))]
+        yield from _side_by_side([list(_grid(piece)) for piece in pieces], width)
 
 
 def _cost_step(cost: LayerCost) -> Step:
@@ -72,7 +73,7 @@ def _wrapped(text: str, width: int, style: str = "") -> Iterator[Text]:
         break_long_words=False,
         break_on_hyphens=False,
     ):
-        yield Text(line, style)
+        yield Text(line.replace(_TIE, " "), style)
 
 
 def _equation(equation: Equation, width: int) -> Iterator[Text]:
@@ -133,16 +134,40 @@ def _may_break(line: str, place: int, depth: int) -> bool:
     return before == "," or (before.isalpha() and after[:1].isalpha())
 
 
+def _pieces(grid: Grid, width: int) -> Iterator[Grid]:
+    """The grid, or parts of its columns that the width holds."""
+    columns = len(grid.rows[0])
+    margin, wide = _widths(grid)
+    fitting = max((width - margin - 1) // wide, 1)
+    if columns <= fitting:
+        yield grid
+        return
+    for first in range(0, columns, fitting):
+        last = min(first + fitting, columns)
+        yield Grid(
+            grid.name if not first else f"{grid.name}, further columns",
+            tuple(row[first:last] for row in grid.rows),
+            frozenset((row, column - first) for row, column in grid.marked if first <= column < last),
+            grid.row_names,
+            grid.column_names[first:last],
+        )
+
+
+def _widths(grid: Grid) -> tuple[int, int]:
+    """Of the row names, and of a column."""
+    cells = [len(number(value)) for row in grid.rows for value in row]
+    wide = max([*cells, *map(len, grid.column_names)]) + (3 if grid.marked else 2)
+    return max([*map(len, grid.row_names), 0]), wide
+
+
 def _grid(grid: Grid) -> Iterator[Text]:
     """Name, column names, rows; what is marked in brackets."""
     cells = [[number(value) for value in row] for row in grid.rows]
+    margin, wide = _widths(grid)
     rows = grid.row_names or ("",) * len(cells)
-    margin = max([*map(len, rows), 0])
-    names = grid.column_names or ("",) * (len(cells[0]) if cells else 0)
-    wide = max([*(len(cell) for row in cells for cell in row), *map(len, names), 1])
-    wide += 3 if grid.marked else 2
+    names = grid.column_names
     yield Text(grid.name, "bold")
-    if any(names):
+    if names:
         yield Text(" " * (margin + 1) + "".join(f"{name:>{wide - 1}} " for name in names), "dim")
     for place, (name, row) in enumerate(zip(rows, cells, strict=True)):
         line = Text(f"{name:>{margin}} ", "dim")
