@@ -8,11 +8,22 @@ def reason(code: str) -> str:
     return next((why for part, why in HARMLESS.items() if part in code), "")
 
 
+_ALL_LANES = "the line's other threads have the same number"
+_AT_THE_EDGE = "at the edge itself both ways lead to the edge"
 HARMLESS = {
     "xs[i] >= ZERO ? xs[i] : negative_slope * xs[i]": "the slope times zero is zero",
     "if (threadIdx.x != 0) ys[row] = partial[0]": "all other threads write the same number there",
     "a != a || a >= b ? a : b": "of two equal numbers either will do",
     "a != a || a <= b ? a : b": "of two equal numbers either will do",
+    "return x <= low ? low": _AT_THE_EDGE,
+    "x >= high ? high : x": _AT_THE_EDGE,
+    "s = s <= 0 ?": _AT_THE_EDGE,
+    "s = s < 0 ? -s : s >= last": _AT_THE_EDGE,
+    "s = s < 0 ? 0 : s >= last": _AT_THE_EDGE,
+    "add(length, out_length + 1 - before)": "the walk ends with the positions",
+    "c != label && !(z <= 0)": "a class on the margin costs nothing",
+    "if (threadIdx.x % LANES != 0) losses[line]": _ALL_LANES,
+    "IS_CLASS(label) && threadIdx.x % LANES != 0": _ALL_LANES,
     "label != ignore_index || weight == weight": "0 or NaN times a score out of bounds: for address mode",
     "; /* the next row overwrites what was read */": "a block has a second row only of more than 65536",
 }

@@ -1,6 +1,6 @@
-"""Whether the samples of a folder notice changes of its kernels.
+"""Whether samples notice changes of kernels.
 
-python -m tests.kernels.cuda.judge pool2d < NAMES     a line for every mutant that is named: name, tab, fate
+python -m tests.kernels.cuda.judge < NAMES     a line for every mutant that is named: name, tab, fate
 
 A trial is one version on one case in one mode. What the right kernels make of it is found out once, by this
 process: which kernels it launches, and that nothing is wrong. A mutant then takes a child of this process,
@@ -58,6 +58,7 @@ TESTS = {
     "linear": ("test_half.py", "linear"),
     "matmul": ("test_edges.py", "product"),
     "max_unpool2d": ("test_unchecked.py", "unpooling"),
+    "multi_margin_loss": ("test_edges.py", "label"),
     "nll_loss": ("test_edges.py", "label"),
     "roi_align": ("test_unchecked.py", "region"),
     "roi_pool": ("test_unchecked.py", "region"),
@@ -297,12 +298,13 @@ def parse_headers_once(folder: Path) -> None:
 
 
 def main() -> None:
-    judge = Judge(sys.argv[1])
     named = {mutant.name: mutant for mutant in mutants.mutants()}
+    judge = functools.cache(Judge)
     with tempfile.TemporaryDirectory() as folder:
         parse_headers_once(Path(folder))
         for name in sys.stdin.read().splitlines():
-            print(f"{name}\t{judge.fate(named[name])}", flush=True)
+            mutant = named[name]
+            print(f"{name}\t{judge(mutant.folder).fate(mutant)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import json
 import os
 import random
@@ -143,23 +144,22 @@ def _mutants_of(path: Path) -> Iterator[Mutant]:
                 yield Mutant(source, number, match.start(), change, line, after)
 
 
-def fates(chosen: Sequence[Mutant]) -> dict[Mutant, str]:
-    """What became of each, from a process per folder that judges."""
-    found = {}
-    for folder in dict.fromkeys(mutant.folder for mutant in chosen):
-        judged = [mutant for mutant in chosen if mutant.folder == folder]
-        result = subprocess.run(
-            [sys.executable, "-m", "tests.kernels.cuda.judge", folder],
-            input="\n".join(mutant.name for mutant in judged),
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # it forks
-            check=True,
-        )
-        told = dict(line.split("\t") for line in result.stdout.splitlines())
-        found.update({mutant: told[mutant.name] for mutant in judged})
-    return found
+def fates(chosen: Sequence[Mutant]) -> Iterator[tuple[Mutant, str]]:
+    """What becomes of each, from a process that judges one after the other."""
+    command = [sys.executable, "-m", "tests.kernels.cuda.judge"]
+    alone = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # it forks
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=alone
+    ) as judge:
+        assert judge.stdin is not None
+        assert judge.stdout is not None
+        judge.stdin.write("\n".join(mutant.name for mutant in chosen))
+        judge.stdin.close()
+        for mutant in chosen:
+            name, _, what = judge.stdout.readline().rstrip("\n").partition("\t")
+            if name != mutant.name:
+                raise RuntimeError(f"the judge ended before {mutant.name}")
+            yield mutant, what
 
 
 def survivors(found: dict[Mutant, str]) -> list[Mutant]:
@@ -169,7 +169,7 @@ def survivors(found: dict[Mutant, str]) -> list[Mutant]:
 
 def draw(every: Sequence[Mutant], count: int) -> list[Mutant]:
     """Some of them, the same every time."""
-    return random.Random(SEED).sample(list(every), count)
+    return random.Random(SEED).sample(every, min(count, len(every)))
 
 
 def fingerprint(source: str) -> str:
@@ -182,12 +182,19 @@ def results() -> dict[str, dict[str, Any]]:
     return dict(json.loads(RESULTS.read_text())) if RESULTS.exists() else {}
 
 
-def _row(source: str, every: Sequence[Mutant], most: int | None) -> dict[str, Any]:
-    drawn = most is not None and len(every) > most
-    found = fates(draw(every, most) if drawn else every)
+def is_known(source: str, most: int | None) -> bool:
+    """Whether a file has been judged as it is, all of it or at least as many mutants as are to be drawn."""
+    row = results().get(source, {})
+    if row.get("fingerprint") != fingerprint(source):
+        return False
+    return "drawn" not in row or (most is not None and row["drawn"]["count"] >= most)
+
+
+def _row(found: dict[Mutant, str], of: int) -> dict[str, Any]:
+    """What is written of a file with so many mutants."""
     count = Counter(found.values())
     return {
-        "fingerprint": fingerprint(source),
+        "fingerprint": fingerprint(next(iter(found)).source),
         "mutants": count[NOTICED] + count[SURVIVED],
         "noticed": count[NOTICED],
         "survivors": {
@@ -195,7 +202,7 @@ def _row(source: str, every: Sequence[Mutant], most: int | None) -> dict[str, An
             for mutant, what in found.items()
             if what == SURVIVED
         },
-        **({"drawn": {"of": len(every), "seed": SEED}} if drawn else {}),
+        **({"drawn": {"count": len(found), "of": of, "seed": SEED}} if len(found) < of else {}),
     }
 
 
@@ -207,10 +214,17 @@ def _write(source: str, row: dict[str, Any]) -> None:
 
 def _run(every: Sequence[Mutant], most: int | None, anew: bool) -> None:
     """Judge file after file, and write down what became of its mutants."""
-    for source in dict.fromkeys(mutant.source for mutant in every):
-        if not anew and results().get(source, {}).get("fingerprint") == fingerprint(source):
-            continue
-        row = _row(source, [mutant for mutant in every if mutant.source == source], most)
+    files: dict[str, list[Mutant]] = {}
+    for mutant in every:
+        files.setdefault(mutant.source, []).append(mutant)
+    chosen = {
+        source: draw(group, most or len(group))
+        for source, group in files.items()
+        if anew or not is_known(source, most)
+    }
+    judged = fates([mutant for group in chosen.values() for mutant in group])
+    for source, group in chosen.items():
+        row = _row(dict(itertools.islice(judged, len(group))), len(files[source]))
         _write(source, row)
         print(
             f"{source}: {row['noticed']} of {row['mutants']} noticed",
@@ -236,7 +250,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not wanted.draw:
         _run(every, wanted.most, anew=bool(wanted.names))
         return
-    found = fates(draw(every, wanted.draw))
+    found = dict(fates(draw(every, wanted.draw)))
     for mutant in survivors(found):
         print(f"survived: {mutant.name}: {mutant.after.strip()}")
     print(", ".join(f"{count} {what}" for what, count in Counter(found.values()).items()))

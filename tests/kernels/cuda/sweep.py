@@ -62,9 +62,7 @@ def cases(draw: int | None, only: Sequence[str] = ("",)) -> list[Case]:
 
 def cases_of(chosen: Sequence[Sample]) -> list[Case]:
     """The samples in float32, and where there are versions for halves also in float16."""
-    drawn_as_halves = [
-        Case(sample, np.float16) for sample in chosen if sample.operation in halves.OPERATIONS
-    ]
+    drawn_as_halves = [Case(sample, np.float16) for sample in chosen if sample.operation in halves.OPERATIONS]
     return [Case(sample) for sample in chosen] + drawn_as_halves
 
 

@@ -14,6 +14,7 @@ from kernels.depthwise_conv2d import depthwise_conv2d_forward
 from kernels.device import Device
 from kernels.dropout import dropout_forward
 from kernels.matmul import matmul
+from kernels.multi_margin_loss import multi_margin_loss_backward, multi_margin_loss_forward
 from kernels.nll_loss import nll_loss_backward, nll_loss_forward
 from kernels.window import Window
 
@@ -45,6 +46,23 @@ def test_a_label_that_is_no_class_gives_nan(wrong: int, version: str, device: De
     for result in results:
         finite = np.isfinite(result.get().reshape(3, -1)).all(axis=1)
         assert np.array_equal(finite, fine)
+
+
+@pytest.mark.parametrize("wrong", [-3, 4])
+def test_a_label_that_is_no_class_has_no_score(wrong: int, device: Device) -> None:
+    """Nothing is read or written in its place, beside the array or in another sample's row."""
+    x, target = GENERATOR.standard_normal((3, 4)), np.array([wrong, 1, wrong])
+    scores, labels, grad = (device.module.asarray(array) for array in (x, target, np.ones(3)))
+    losses = multi_margin_loss_forward(scores, labels, 2, 1.0, None, "none").get()
+    gradient = multi_margin_loss_backward(grad, scores, labels, 2, 1.0, None, "none").get()
+    middle = slice(1, 2)
+    with kernels.use(backend="reference"):
+        loss = multi_margin_loss_forward(x[middle], target[middle], 2, 1.0, None, "none")
+        pushed = multi_margin_loss_backward(np.ones(1), x[middle], target[middle], 2, 1.0, None, "none")
+    assert np.array_equal(np.isnan(losses), [True, False, True])
+    assert np.isnan(gradient[[0, 2]]).all()
+    assert np.allclose(losses[middle], loss)
+    assert np.allclose(gradient[middle], pushed)
 
 
 def test_a_patch_beyond_shared_memory_is_left_to_the_direct_version(device: Device) -> None:

@@ -16,7 +16,7 @@ DRAWN = 20
 @pytest.mark.slow
 def test_drawn_mutants_are_noticed() -> None:
     """All of them by script: see mutants.py."""
-    found = mutants.fates(mutants.draw(mutants.mutants(), DRAWN))
+    found = dict(mutants.fates(mutants.draw(mutants.mutants(), DRAWN)))
     assert mutants.survivors(found) == []
 
 
@@ -49,7 +49,7 @@ def test_every_source_has_samples_that_judge_it() -> None:
 
 def test_a_dropped_barrier_is_noticed() -> None:
     barrier = next(m for m in mutants.mutants(["linear"]) if m.change == "a barrier dropped")
-    assert mutants.fates([barrier]) == {barrier: NOTICED}
+    assert list(mutants.fates([barrier])) == [(barrier, NOTICED)]
 
 
 def test_a_header_is_changed_where_a_kernel_holds_it() -> None:
