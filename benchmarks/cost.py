@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from benchmarks.arguments import ArraySpec
+from minidnn import costs
 
 Arguments = Sequence[Any]
 Rule = Callable[[Arguments], int]
@@ -23,34 +24,40 @@ LARGEST_TILE = 4
 
 
 def _conv2d_terms(arguments: Arguments) -> int:
-    """Multiply-adds of a convolution: every output is a sum over its group's channels and the taps."""
+    """Of x, weight, bias and window."""
     x, weight, _, window = arguments[:4]
-    positions = math.prod(window.output_size(x.shape[2:]))
-    return int(x.shape[0] * positions * math.prod(weight.shape))
+    output = (x.shape[0], weight.shape[0], *window.output_size(x.shape[2:]))
+    return costs.convolution(output, weight.shape).value
 
 
 def _conv2d_input_terms(arguments: Arguments) -> int:
-    grad_output, weight = arguments[:2]
-    return int(grad_output.shape[0] * math.prod(grad_output.shape[2:]) * math.prod(weight.shape))
+    """Of grad_output and weight."""
+    return costs.convolution(arguments[0].shape, arguments[1].shape).value
 
 
 def _conv2d_weight_terms(arguments: Arguments) -> int:
-    """As forward: every output takes part with its channels and taps."""
+    """Of grad_output, x, window, and groups if it is not depthwise."""
     grad_output, x, window = arguments[:3]
     groups = arguments[3] if len(arguments) > 3 else x.shape[1]
-    return int(math.prod(grad_output.shape) * x.shape[1] // groups * math.prod(window.kernel))
+    weight = (grad_output.shape[1], x.shape[1] // groups, *window.kernel)
+    return costs.convolution(grad_output.shape, weight).value
 
 
 def _linear_terms(arguments: Arguments) -> int:
-    return int(math.prod(arguments[0].shape) * arguments[1].shape[0])
+    """Of x and weight."""
+    x, weight = arguments[:2]
+    return costs.linear((*x.shape[:-1], weight.shape[0]), weight.shape).value
 
 
 def _linear_input_terms(arguments: Arguments) -> int:
-    return int(math.prod(arguments[0].shape) * arguments[1].shape[1])
+    """Of grad_output and weight."""
+    return costs.linear(arguments[0].shape, arguments[1].shape).value
 
 
 def _linear_weight_terms(arguments: Arguments) -> int:
-    return int(math.prod(arguments[0].shape) * arguments[1].shape[-1])
+    """Of grad_output and x."""
+    grad_output, x = arguments[:2]
+    return costs.linear(grad_output.shape, (grad_output.shape[-1], x.shape[-1])).value
 
 
 TERMS: dict[str, Rule] = {

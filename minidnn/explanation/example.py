@@ -14,7 +14,7 @@ from minidnn.explanation.content import Grid, Index
 from minidnn.tensor import Tensor
 
 LARGEST = 20_000  # elements or products of an example; beyond it nobody reads the sums
-_SHOWN = 10  # rows and columns of a plane, around what is marked
+_SHOWN = 12  # rows and columns of a plane, around what is marked
 _PLANES = 6
 
 
