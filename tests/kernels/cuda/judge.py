@@ -40,8 +40,9 @@ from tests.kernels.cuda.mutants import INVALID, NOTICED, SURVIVED, Mutant
 
 SECONDS = 60  # of the processor, after which a mutant counts as without end
 FIRST = 8  # trials that the first child of a mutant makes; each further one makes FIRST times as many
-# How cases are run until one notices: for values and bounds, for other layouts, for races.
+# How cases are run until one notices: for values (plain code compiles fastest), bounds, other layouts, races.
 WAYS = (
+    ("plain", transfer.to_device),
     ("undefined", transfer.to_device),
     ("undefined", transfer.transposed_to_device),
     ("undefined", transfer.askew_to_device),
