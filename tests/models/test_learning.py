@@ -87,6 +87,7 @@ ROWS = (
     Row("mobilenet_v2", 8, {"width_mult": 0.25, **NO_DROPOUT}, lr=3e-3),
     Row("mobilenet_v3_small", 8, {"width_mult": 0.5, **NO_DROPOUT}),
     Row("efficientnet_b0", 8, {"stochastic_depth": 0.0, **NO_DROPOUT}, digits=16),
+    Row("yolo_v1_classifier", 32, lr=GENTLE, digits=16),
 )
 
 

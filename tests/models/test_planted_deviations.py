@@ -204,6 +204,7 @@ DEVIATIONS = [
     Deviation("efficientnet_b0", "asymmetric padding", asymmetric_padding("features.0.0")),
     Deviation("efficientnet_b0", "biased variance", biased_variance),
     Deviation("shufflenet_v2_x1_0", "a missing ReLU", without("stage2.0.branch2.2")),
+    Deviation("yolo_v1_classifier", "a slope of 0.01", with_attribute("features.1", "negative_slope", 0.01)),
 ]
 
 
