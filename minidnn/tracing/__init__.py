@@ -3,6 +3,7 @@
 from minidnn.statistics import Statistics
 from minidnn.tracing.recording import trace
 from minidnn.tracing.records import (
+    MODEL_INPUT,
     ArrayRecord,
     KernelCall,
     ModuleRecord,
@@ -13,6 +14,7 @@ from minidnn.tracing.records import (
 from minidnn.tracing.trace import Trace
 
 __all__ = [
+    "MODEL_INPUT",
     "ArrayRecord",
     "KernelCall",
     "ModuleRecord",

@@ -17,6 +17,8 @@ from kernels.array import Array
 from minidnn.statistics import Statistics
 
 Direction: TypeAlias = Literal["forward", "backward"]
+# Among an operation's sources: what the model was given.
+MODEL_INPUT = -1
 
 
 class SourceLine(NamedTuple):
@@ -100,8 +102,9 @@ class OperationRecord:
         arguments: stride, padding and the like, as plain values by name.
         parents: indices of the operations whose outputs it read, in order.
         inputs: what forward read; operands that were left out (no bias) are not here.
+        sources: for each input the index of the operation that made it; `MODEL_INPUT` for what the model was
+            given; None for parameters and constants.
         outputs: what forward made.
-        reads_input: whether it reads what the model was given.
         makes_result: whether the model, or the loss, returned what it made.
         gradients: for each output what arrived in backward, None where nothing did; empty without backward.
         input_gradients: for each input what this operation's backward returned, None where it is not wanted.
@@ -122,6 +125,7 @@ class OperationRecord:
     arguments: Mapping[str, Any]
     parents: tuple[int, ...]
     inputs: tuple[ArrayRecord, ...]
+    sources: tuple[int | None, ...]
     outputs: tuple[ArrayRecord, ...]
     kernels: tuple[KernelCall, ...]
     multiply_adds: int
@@ -129,13 +133,17 @@ class OperationRecord:
     forward_seconds: float
     forward_source: SourceLine
     backward_source: SourceLine
-    reads_input: bool = False
     makes_result: bool = False
     gradients: tuple[ArrayRecord | None, ...] = ()
     input_gradients: tuple[ArrayRecord | None, ...] = ()
     backward_seconds: float | None = None
     backward_position: int | None = None
     arrays: OperationArrays | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def reads_input(self) -> bool:
+        """Whether it reads what the model was given."""
+        return MODEL_INPUT in self.sources
 
     @property
     def parameters(self) -> dict[str, ArrayRecord]:

@@ -18,7 +18,14 @@ from minidnn.device import synchronize
 from minidnn.statistics import summarize
 from minidnn.tensor import Tensor
 from minidnn.tracing.function import input_roles, output_roles, plain_arguments, source_of
-from minidnn.tracing.records import ArrayRecord, Direction, KernelCall, OperationArrays, OperationRecord
+from minidnn.tracing.records import (
+    MODEL_INPUT,
+    ArrayRecord,
+    Direction,
+    KernelCall,
+    OperationArrays,
+    OperationRecord,
+)
 
 
 @dataclass
@@ -27,7 +34,7 @@ class _Known:
 
     Attributes:
         array: a weak reference, for an id alone may be a freed array's.
-        producer: index of the operation that made its elements; None: it was given.
+        producer: index of the operation that made its elements, `MODEL_INPUT`, or None.
         record: what was found out about it.
         copy: its elements, where they are kept.
         is_current: whether nothing has been written into its memory since.
@@ -63,20 +70,20 @@ class Tracer:
         self._differentiate = differentiate
         self._keep_arrays = keep_arrays
         self._known: dict[int, _Known] = {}
-        self._given: set[int] = set()
         self._kernels: list[KernelCall] | None = None  # of the operation that is running
         self._direction: Direction = "forward"
         self._backward_runs = 0
 
     def give(self, tensors: Iterable[Tensor]) -> None:
-        """Say what the model is given; who calls holds it until the end."""
-        self._given = {id(tensor._array) for tensor in tensors}
+        """Say what the model is given."""
+        for tensor in tensors:
+            self._look(tensor._array, producer=MODEL_INPUT)
 
     def take(self, tensors: Iterable[Tensor]) -> None:
         """Say what the model, or the loss, has returned."""
         for tensor in tensors:
             index = self._look(tensor._array).producer
-            if index is not None:
+            if index is not None and index != MODEL_INPUT:
                 self.operations[index] = replace(self.operations[index], makes_result=True)
 
     # ---- the observer ----------------------------------------------------------------------------
@@ -103,6 +110,7 @@ class Tracer:
                 arguments=arguments,
                 parents=_parents(inputs),
                 inputs=_in_roles(inputs, roles),
+                sources=tuple(known.producer for known in inputs),
                 outputs=_in_roles(outputs, output_roles(len(outputs))),
                 kernels=tuple(kernels),
                 multiply_adds=function_multiply_adds(
@@ -112,10 +120,6 @@ class Tracer:
                 forward_seconds=seconds,
                 forward_source=source_of(type(function).forward),
                 backward_source=source_of(type(function).backward),
-                reads_input=any(
-                    id(array) in self._given and known.producer is None
-                    for array, known in zip(present, inputs, strict=True)
-                ),
                 arrays=self._arrays(inputs, outputs),
             )
         )
@@ -230,7 +234,8 @@ def _timed(function: Callable[..., Any], arguments: Sequence[Any], **keywords: A
 
 
 def _parents(inputs: Sequence[_Known]) -> tuple[int, ...]:
-    return tuple(dict.fromkeys(known.producer for known in inputs if known.producer is not None))
+    producers = [known.producer for known in inputs if known.producer is not None]
+    return tuple(dict.fromkeys(index for index in producers if index != MODEL_INPUT))
 
 
 def _in_roles(arrays: Sequence[_Known], roles: Sequence[str]) -> tuple[ArrayRecord, ...]:

@@ -12,6 +12,7 @@ import minidnn
 import models
 from minidnn import Tensor, nn
 from minidnn.functional import cross_entropy
+from minidnn.tracing import MODEL_INPUT
 from models.summary import summarize
 from tests.minidnn.tracing.networks import CASES, Hooks, build, recorded_outputs, traced
 
@@ -43,6 +44,7 @@ def test_lenet_by_hand() -> None:
     assert [record.makes_result for record in trace.operations] == 11 * [False] + [True]
     assert [record.backward_position for record in trace.operations] == list(range(11, -1, -1))
     c1, s2, f6 = trace.operations[0], trace.operations[2], trace.operations[9]
+    assert (c1.sources, f6.sources) == ((MODEL_INPUT, None, None), (8, None, None))
     assert c1.arguments == {
         "kernel": (5, 5),
         "stride": (1, 1),
