@@ -18,6 +18,7 @@ extensions = [
     "mathml",
     "project_docstrings",
     "source_directive",
+    "terminal_directive",
 ]
 exclude_patterns = ["_build", "extensions", "notebooks/.ipynb_checkpoints"]
 

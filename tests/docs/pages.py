@@ -17,6 +17,7 @@ sys.path.append(str(DOCS / "extensions"))
 
 FENCE = re.compile(r"^(?P<fence>```+)(?P<language>[^\n`]*)\n(?P<text>.*?)^(?P=fence)", re.M | re.S)
 DIRECTIVE = re.compile(r"^:::\{source\} (?P<path>\S+)(?: (?P<name>\S+))?$", re.M)
+TERMINAL = re.compile(r"^:::\{terminal\} (?P<command>.+)$", re.M)
 
 
 class Block(NamedTuple):
@@ -40,6 +41,18 @@ def blocks(page: str) -> list[Block]:
         Block(match["language"].strip(), text.count("\n", 0, match.start("text")) + 1, match["text"])
         for match in FENCE.finditer(text)
     ]
+
+
+def commands(page: str) -> list[str]:
+    """The commands of a page's shell blocks, and those whose output it shows."""
+    lines = [
+        line.partition(" #")[0].strip()
+        for block in blocks(page)
+        if block.language == "sh"
+        for line in block.text.splitlines()
+    ]
+    shown = [match["command"] for match in TERMINAL.finditer((DOCS / page).read_text())]
+    return [line for line in lines + shown if line]
 
 
 def sources(page: str) -> list[tuple[str, str | None]]:

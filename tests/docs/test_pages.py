@@ -6,19 +6,12 @@ import shlex
 
 import pytest
 
-from tests.docs.pages import DOCS, PAGES, ROOT, blocks, sources
+from tests.docs.pages import DOCS, PAGES, ROOT, blocks, commands, sources
 from tests.docs.surroundings import SURROUNDINGS
 
 WITH_PYTHON = [page for page in PAGES if any(block.language == "python" for block in blocks(page))]
 WITH_SOURCES = [page for page in PAGES if sources(page)]
-COMMANDS = [
-    (page, line.partition(" #")[0].strip())
-    for page in PAGES
-    for block in blocks(page)
-    if block.language in ("sh", "bash", "shell", "console")
-    for line in block.text.splitlines()
-    if line.strip() and not line.startswith("#")
-]
+COMMANDS = [(page, command) for page in PAGES for command in commands(page)]
 WALKS = [page for page in PAGES if page.startswith("walks/") and page != "walks/index.md"]
 
 
@@ -91,9 +84,19 @@ def _check_minidnn(words: list[str]) -> None:
 
     subcommand = typer.main.get_command(app).get_command(None, words[0])  # type: ignore[attr-defined]
     assert subcommand is not None, f"{words[0]} is no subcommand"
-    if subcommand.params:
-        known = {option for parameter in subcommand.params for option in parameter.opts}
-        assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known
+    if words[0] in ("explain", "cost"):  # whose options are the layer's arguments
+        _check_explained(words[1:])
+        return
+    known = {option for parameter in subcommand.params for option in parameter.opts}
+    assert {word for word in words if word.startswith("-")} <= known
+
+
+def _check_explained(words: list[str]) -> None:
+    """The layer, or the example of the course notes, is in the catalogue."""
+    from minidnn import explanation
+
+    known = {*explanation.names(), *explanation.NOTES, "separable_conv2d"}
+    assert not words or words[0].startswith("-") or words[0] in known
 
 
 def _check_module(name: str) -> None:
