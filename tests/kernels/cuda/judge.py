@@ -48,7 +48,6 @@ WAYS = (
     ("undefined", transfer.askew_to_device),
     ("orders", transfer.to_device),
 )
-COMPILERS: dict[str, str] = {}  # $CXX for a mode, and for tests: see parse_headers_once
 # Where a folder's kernels have tests beside the samples, and which of them.
 TESTS = {
     "batch_norm": ("test_edges.py", "means"),
@@ -208,8 +207,32 @@ def kernel_at(mutant: Mutant) -> str | None:
 
 
 def _compile_for(purpose: str) -> None:
-    os.environ["CXX"] = COMPILERS[purpose]
+    """Set the compiler for a mode of the emulator, or for tests, which go through several."""
+    kind = {"orders": "plain"}.get(purpose, purpose)
+    command = _own_compiler() if kind == "tests" else _compiler_with_headers(kind)
+    os.environ["CXX"] = shlex.join(command)
     compiler.find_compiler.cache_clear()
+
+
+@functools.cache
+def _own_compiler() -> tuple[str, ...]:
+    return compiler.find_compiler()
+
+
+@functools.cache
+def _headers() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory()
+
+
+@functools.cache
+def _compiler_with_headers(kind: str) -> tuple[str, ...]:
+    """The compiler, and what it made of the emulator's headers: reading them takes most of its time."""
+    kept = Path(_headers().name) / kind / "cuda_emulator.h.gch"
+    kept.parent.mkdir()
+    flags = (*compiler.FLAGS, *build._KERNEL_FLAGS, *build._SANITIZER_FLAGS[kind], f"-I{compiler.HERE}", "-w")
+    header = ("-x", "c++-header", str(compiler.HERE / kept.stem), "-o", str(kept))
+    subprocess.run([*_own_compiler(), *flags, *header], check=True)
+    return *_own_compiler(), f"-I{kept.parent}"
 
 
 def failing_tests(folder: str) -> str:
@@ -277,36 +300,12 @@ def _put_in_place(mutant: Mutant) -> None:
     launch._module.cache_clear()
 
 
-def parse_headers_once(folder: Path) -> None:
-    """Keep what the compiler makes of the emulator's headers, and have it look there: reading them takes
-    longer than compiling a small kernel.
-    """
-    command = compiler.find_compiler()
-    for kind in ("undefined", "plain"):
-        kept = folder / kind / "cuda_emulator.h.gch"
-        kept.parent.mkdir()
-        flags = (
-            *compiler.FLAGS,
-            *build._KERNEL_FLAGS,
-            *build._SANITIZER_FLAGS[kind],
-            f"-I{compiler.HERE}",
-            "-w",
-        )
-        header = ("-x", "c++-header", str(compiler.HERE / kept.stem), "-o", str(kept))
-        subprocess.run([*command, *flags, *header], check=True)
-        COMPILERS[kind] = shlex.join([*command, f"-I{kept.parent}"])
-    COMPILERS["orders"] = COMPILERS["plain"]
-    COMPILERS["tests"] = shlex.join(command)
-
-
 def main() -> None:
     named = {mutant.name: mutant for mutant in mutants.mutants()}
     judge = functools.cache(Judge)
-    with tempfile.TemporaryDirectory() as folder:
-        parse_headers_once(Path(folder))
-        for name in sys.stdin.read().splitlines():
-            mutant = named[name]
-            print(f"{name}\t{judge(mutant.folder).fate(mutant)}", flush=True)
+    for name in sys.stdin.read().splitlines():
+        mutant = named[name]
+        print(f"{name}\t{judge(mutant.folder).fate(mutant)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -93,6 +93,7 @@ def builds() -> list[Build]:
     with _taking_down(found):
         _call_versions(samples(), FLOATS)
         _call_versions(halves.SAMPLES, HALVES)
+        _convert_halves()
         with _every_product_is_large():
             _call_versions(samples(TILED), FLOATS)
             _call_versions(halves.SAMPLES, HALVES)
@@ -107,6 +108,12 @@ def _call_versions(chosen: Sequence[Sample], dtypes: Sequence[Any]) -> None:
                 if moved is not None:
                     with kernels.use(**{version.operation: version.name}):
                         registry.contract(version.operation)(*moved)
+
+
+def _convert_halves() -> None:
+    """To floats and back, which no sample does."""
+    for here, there in ((np.float32, np.float16), (np.float16, np.float32)):
+        registry.contract("cast")(emulator.asarray(np.ones(3, here)), there)
 
 
 @contextmanager
