@@ -24,6 +24,7 @@ ON_THE_HOST = {
     "fusion": "folds batch norms in float64, and compares two results, on copies in host memory",
     "tracing": "looks at copies in host memory of what kernels computed, and draws upstream gradients",
     "receptive_field": "adds up a gradient that was brought to the host",
+    "gradient_flow.py": "norms from the statistics of gradients, which are host numbers",
     "statistics.py": "looks at elements in host memory",
     "check_row.py": "draws a check's inputs",
     "gradcheck.py": "judges the kernels, so it computes without them, on what the host was given",
