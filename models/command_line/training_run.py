@@ -62,7 +62,8 @@ class Run:
 
         table = [] if self.csv is None else [CSVLog(self.csv)]
         curves = [] if self.tensorboard is None else [TensorBoardLog(self.tensorboard)]
-        return Reports(terminal, *table, *curves)
+        # What cannot be written is told before the terminal shows a table.
+        return Reports(*table, *curves, terminal)
 
 
 def introduce(console: Console, headline: str, run: Run) -> None:
