@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from minidnn.explanation.content import Equation, Index
+from minidnn.explanation.content import Equation
 
 LONGEST_IN_SYMBOLS = 4  # terms; longer sums show the first two and the last
 
@@ -88,8 +88,3 @@ def numbers_of(terms: Sequence[Term]) -> str:
         else:
             text += f" - {body}" if negative else f" + {body}"
     return text or "0"
-
-
-def listed(name: str, indices: Iterable[Index]) -> str:
-    """Names of entries in a row."""
-    return ", ".join(at(name, index) for index in indices)

@@ -10,6 +10,7 @@ import numpy as np
 
 import kernels
 from kernels.array import Array, check_integer
+from kernels.window import pair
 from minidnn.explanation.content import Grid, Index
 from minidnn.tensor import Tensor
 
@@ -44,12 +45,6 @@ class Draws:
         check_example_size("elements", math.prod(shape))
         drawn = self._generator.integers(round(10 * low), round(10 * high), tuple(shape))
         return np.round(np.where(drawn < 0, drawn, drawn + 1) / 10.0, 1)
-
-    def distinct(self, shape: Sequence[int]) -> Array:
-        """Integers without a tie."""
-        check_example_size("elements", math.prod(shape))
-        count = math.prod(shape)
-        return self._generator.permutation(np.arange(count) - count // 4).reshape(shape).astype(np.float64)
 
 
 def check_example_size(what: str, count: int) -> None:
@@ -158,6 +153,4 @@ def middle(shape: Sequence[int]) -> Index:
 
 def arguments_shape(size: Any) -> tuple[int, int]:
     """--size as (height, width), each at least 1."""
-    from kernels.window import pair
-
     return pair("size", size, minimum=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -123,13 +124,7 @@ def explain_avg_pool2d(
 
 def sized(explanation: Explanation, first: Sequence[Step]) -> Explanation:
     """The explanation with steps before its own."""
-    return Explanation(
-        explanation.title,
-        explanation.formula,
-        explanation.paper,
-        (*first, *explanation.steps),
-        explanation.cost,
-    )
+    return replace(explanation, steps=(*first, *explanation.steps))
 
 
 def explain_maximum(

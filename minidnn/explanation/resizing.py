@@ -30,7 +30,7 @@ def explain_interpolate(
     shape = check_shape4((1, channels, *arguments_shape(size)))
     target = arguments_shape(output_size)
     x = Draws(seed).whole(shape)
-    corners = align_corners if mode == "bilinear" else None
+    corners = align_corners if mode == "bilinear" or align_corners else None
     worked = work_out(
         lambda t: interpolate(t, target, mode=mode, align_corners=corners), {"x": x}, Draws(seed + 1).tenths
     )
@@ -80,6 +80,8 @@ def explain_pad(
     """A frame around a small image."""
     shape = check_shape4((1, channels, *arguments_shape(size)))
     sides = (padding,) * 4 if isinstance(padding, int) else padding
+    if len(sides) != 4:
+        raise ValueError(f"--padding must be left,right,top,bottom like 1,2,1,0, got {size_text(sides)}")
     x = Draws(seed).whole(shape)
     constant = value if mode == "constant" else None
     worked = work_out(lambda t: pad(t, sides, mode, constant), {"x": x}, Draws(seed + 1).tenths)
@@ -125,10 +127,8 @@ def _bilinear(index: Index, shape: Index, target: Index, align_corners: bool) ->
     (top, bottom, a), (left, right, b) = (
         linear_sources(index[axis + 2], shape[axis + 2], target[axis], None, align_corners) for axis in (0, 1)
     )
-    corners = {
-        (top, left): (1 - a) * (1 - b),
-        (top, right): (1 - a) * b,
-        (bottom, left): a * (1 - b),
-        (bottom, right): a * b,
-    }
-    return [Source((*index[:2], *place), share(weight)) for place, weight in corners.items() if weight]
+    shares: dict[tuple[int, int], float] = {}
+    for h, down in ((top, 1 - a), (bottom, a)):
+        for w, across in ((left, 1 - b), (right, b)):  # at the edge both neighbours are the same entry
+            shares[h, w] = shares.get((h, w), 0.0) + down * across
+    return [Source((*index[:2], *place), share(weight)) for place, weight in shares.items() if weight]

@@ -54,6 +54,8 @@ class Sources:
 
     def largest(self, index: Index, candidates: Sequence[Index]) -> Equation:
         """An output as the largest of the candidates."""
+        if len(candidates) == 1:
+            return self.output(index)
         names = [at(self.name, place) for place in candidates]
         if len(names) > 4:
             names = [*names[:2], "...", names[-1]]

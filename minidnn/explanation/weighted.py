@@ -47,6 +47,8 @@ class Sums:
         self.bias_of = bias_of
         self.products = {index: products(index) for index in np.ndindex(worked.y.shape)}
         check_example_size("products", sum(map(len, self.products.values())))
+        if not any(self.products.values()):
+            raise ValueError("an example must have a window that meets the input, got padding under all taps")
 
     def output(self, index: Index) -> Equation:
         """An output's sum."""
@@ -127,7 +129,7 @@ def product_table(sums: Sums, index: Index) -> Table:
 
 def backward_steps(sums: Sums, index: Index) -> tuple[Step, ...]:
     """The upstream gradient, and one entry of each gradient traced to the entries that it came from."""
-    first = sums.products[index][0]
+    first = next(iter(sums.products[index] or filter(None, sums.products.values())))
     traced, weight, worked = sums.most_used(first.x), first.weight, sums.worked
     steps = [
         Step(

@@ -81,6 +81,7 @@ ODD = [
     ("max_unpool2d", {"kernel_size": (2, 3), "size": (5, 7)}),
     ("roi_pool", {"box": (24, 8, 40, 120), "output_size": (3, 2), "channels": 2}),
     ("roi_pool", {"box": (200, 8, 300, 20), "output_size": 2}),
+    ("global_max_pool2d", {"size": 1}),
     ("flatten", {"channels": 3, "size": (1, 4)}),
     ("concat", {"channels": (64, 128, 32, 32), "size": 1}),
     ("concat", {"channels": 2}),
@@ -99,6 +100,7 @@ ODD_ROUNDED = [
     ("local_response_norm", {"size": 4, "channels": 6, "alpha": 0.2, "beta": 0.5, "k": 2.0}),
     ("interpolate", {"mode": "nearest", "output_size": (5, 4)}),
     ("interpolate", {"align_corners": True, "output_size": (3, 5)}),
+    ("interpolate", {"size": (4, 3), "output_size": (4, 7)}),
     ("roi_align", {"aligned": True, "sampling_ratio": -1, "output_size": (3, 2)}),
     ("roi_align", {"box": (0, 0, 127, 95), "output_size": 3, "channels": 2}),
     ("softmax", {"size": 1}),
@@ -171,6 +173,9 @@ def test_one_seed_one_example() -> None:
         ("cross_entropy", {"reduction": "none"}, "--reduction must be mean or sum, got 'none'"),
         ("smooth_l1_loss", {"beta": 0.0}, "--beta must be above 0, got 0.0; with 0 it is l1_loss"),
         ("dropout", {"p": 1.5}, "p must be at most 1, got 1.5"),
+        ("zero_pad", {"padding": (1, 2)}, "--padding must be left,right,top,bottom like 1,2,1,0, got 1x2"),
+        ("interpolate", {"mode": "nearest", "align_corners": True}, "align_corners must be None in mode"),
+        ("conv2d", {"kernel_size": 2, "dilation": 4, "padding": 2, "size": 1}, "got padding under all taps"),
     ],
 )
 def test_mistakes_are_told_in_a_sentence(name: str, arguments: dict[str, Any], message: str) -> None:
