@@ -129,7 +129,7 @@ def product_table(sums: Sums, index: Index) -> Table:
 
 def backward_steps(sums: Sums, index: Index) -> tuple[Step, ...]:
     """The upstream gradient, and one entry of each gradient traced to the entries that it came from."""
-    first = next(iter(sums.products[index] or filter(None, sums.products.values())))
+    first = next(each for products in (sums.products[index], *sums.products.values()) for each in products)
     traced, weight, worked = sums.most_used(first.x), first.weight, sums.worked
     steps = [
         Step(
