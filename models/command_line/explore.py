@@ -73,6 +73,6 @@ def explore(
         return
     from models.explorer.server import Server
 
-    with Server(page, trace, port) as server:
+    with Server(page, subject, trace, port) as server:
         print(f"{server.url} serves this machine; Ctrl-C ends it.", flush=True)
         server.serve_forever()

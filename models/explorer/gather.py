@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import reduce
 from operator import add
 from typing import Any, NamedTuple
@@ -15,8 +15,11 @@ from minidnn.tensor import Tensor
 from minidnn.tracing import ArrayRecord, KernelCall, ModuleRecord, OperationRecord, SourceLine, Trace
 from models.explorer.about import about, cost_formula
 from models.explorer.blocks import block_tree
+from models.explorer.fields import Field, fields
+from models.explorer.flow import comparisons, flow
 from models.explorer.inspectors import inspector
 from models.explorer.pictures import mosaic
+from models.explorer.regions import region_example
 from models.explorer.schema import Call, Histogram, Operation, Page, Place, Sprite
 from models.explorer.sources import Library
 from models.explorer.subject import Subject
@@ -67,8 +70,10 @@ def gather(subject: Subject, trace: Trace, live: bool = False) -> Page:
     share = min(LARGEST_SHARE, max(SMALLEST_SHARE, SHARED // max(len(records), 1)))
     trained = {name for name, _ in subject.network.named_parameters()}
     modules = {module.path: module for module in trace.modules}
+    seen = fields(subject, trace)
     operations = tuple(
-        _operation(record, modules[record.module], trained, detail, share) for record in records
+        _operation(record, modules[record.module], trained, detail, share, seen.get(record.index))
+        for record in records
     )
     library = Library()
     names = dict.fromkeys(call.operation for record in records for call in record.kernels)
@@ -86,13 +91,20 @@ def gather(subject: Subject, trace: Trace, live: bool = False) -> Page:
         tree=block_tree(subject.name, trace),
         ladders=ladders,
         texts=tuple(library.texts),
-        flow=_flow(records),
+        flow=flow(records),
+        comparisons=comparisons(),
+        regions=region_example(trace, picture.shape[:2]),
         live=live,
     )
 
 
 def _operation(
-    record: OperationRecord, module: ModuleRecord, trained: set[str], detail: Detail, share: int
+    record: OperationRecord,
+    module: ModuleRecord,
+    trained: set[str],
+    detail: Detail,
+    share: int,
+    field: Field | None,
 ) -> Operation:
     weights = {array.name: array.shape for array in record.inputs if array.name is not None}
     return Operation(
@@ -119,6 +131,7 @@ def _operation(
         pictures=tuple(_pictures(record, detail)),
         histograms=tuple(_histograms(record)),
         inspector=inspector(record, share),
+        field=field,
     )
 
 
@@ -243,20 +256,3 @@ def _scores(output: Any) -> Array | None:
     if isinstance(output, Tensor):
         output = output.numpy()
     return output if isinstance(output, np.ndarray) else None
-
-
-def _flow(records: Sequence[OperationRecord]) -> tuple[Mapping[str, Any], ...]:
-    """How large the gradients are along the depth: of every operation's output, and of every weight."""
-    outputs, weights = [], []
-    for record in records:
-        arrays = record.arrays
-        if arrays is None or not arrays.gradients or arrays.gradients[0] is None:
-            continue
-        outputs.append((record.index, float(np.linalg.norm(arrays.gradients[0].astype(np.float64)))))
-        for given, gradient in zip(record.inputs, arrays.input_gradients, strict=False):
-            if given.role == "weight" and given.name is not None and gradient is not None:
-                weights.append((record.index, float(np.linalg.norm(gradient.astype(np.float64)))))
-    return (
-        {"name": "gradient of the outputs", "points": outputs},
-        {"name": "gradient of the weights", "points": weights},
-    )

@@ -132,7 +132,7 @@ class Operation:
         pictures: feature maps, filters, gradients.
         histograms: of activation, weights and gradients.
         inspector: how its numbers can be inspected, see `inspectors`.
-        field: a unit's receptive field in the input, if it has one.
+        field: its units' receptive fields, see `fields`.
     """
 
     index: int
@@ -245,7 +245,9 @@ class Page:
         tree: the modules.
         ladders: by operation of the kernels.
         texts: source code, each piece once.
-        flow: gradient norms per depth, by curve.
+        flow: gradient norms along the depth, as curves.
+        comparisons: the same of other networks, see `flow`.
+        regions: ROI pooling on one of the network's maps, see `regions`.
         live: whether the page is served by the program, which answers for any pixel.
     """
 
@@ -260,6 +262,8 @@ class Page:
     ladders: Mapping[str, Ladder]
     texts: tuple[Text, ...]
     flow: tuple[Mapping[str, Any], ...] = ()
+    comparisons: tuple[Mapping[str, Any], ...] = ()
+    regions: Mapping[str, Any] | None = None
     live: bool = False
 
 

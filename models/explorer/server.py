@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from minidnn.tracing import Trace
+from minidnn.tracing import OperationRecord, Trace
+from models.explorer.fields import Field, effective
 from models.explorer.inspectors import one_channel
 from models.explorer.schema import to_json
+from models.explorer.subject import Subject
 
 LOOPBACK = "127.0.0.1"
 NAMES = (LOOPBACK, "localhost")
@@ -18,7 +23,8 @@ class Server(ThreadingHTTPServer):
 
     Args:
         page: the page's HTML.
-        trace: with arrays.
+        subject: the network, which is run again for effective receptive fields.
+        trace: of it, with arrays.
         port: where to listen; 0 takes a free one.
 
     Raises:
@@ -27,10 +33,25 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, page: str, trace: Trace, port: int) -> None:
+    def __init__(self, page: str, subject: Subject, trace: Trace, port: int) -> None:
         self.page = page.encode("utf-8")
-        self.trace = trace
+        self.subject, self.trace = subject, trace
+        self._running = threading.Lock()
         super().__init__((LOOPBACK, port), _Handler)
+
+    def operation(self, index: int) -> OperationRecord:
+        """Return an operation of the trace (ValueError if there is none)."""
+        operations = self.trace.operations
+        if not 0 <= index < len(operations):
+            raise ValueError(f"operation must be from 0 to {len(operations) - 1}, got {index}")
+        return operations[index]
+
+    def field(self, record: OperationRecord, row: int, column: int) -> Field:
+        """Return the effective receptive field of a unit; one run of the network at a time."""
+        if len(record.outputs[0].shape) != 4:
+            raise ValueError(f"operation must make maps, got {record.function}")
+        with self._running:
+            return effective(self.subject, record, (row, column))
 
     @property
     def url(self) -> str:
@@ -38,34 +59,39 @@ class Server(ThreadingHTTPServer):
         return f"http://{LOOPBACK}:{self.server_address[1]}/"
 
 
+# By path: what answers, and which numbers it takes besides the operation's.
+_ANSWERS: Mapping[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
+    "/inspect": (lambda server, record, channel: one_channel(record, channel), ("channel",)),
+    "/field": (Server.field, ("row", "column")),
+}
+
+
 class _Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        """Answer `/` with the page, `/inspect?operation=I&channel=C` with numbers."""
+        """Answer `/` with the page, the paths of `_ANSWERS` with numbers."""
         if not self._is_for_us():
             self._send(403, "text/plain", b"this page is served to this machine only\n")
             return
         address = urlsplit(self.path)
         if address.path == "/":
             self._send(200, "text/html; charset=utf-8", self.server.page)
-        elif address.path == "/inspect":
-            self._inspect(parse_qs(address.query))
+        elif address.path in _ANSWERS:
+            self._answer(address.path, parse_qs(address.query))
         else:
-            self._send(404, "text/plain", b"there is only / and /inspect\n")
+            self._send(404, "text/plain", f"there is only /, {' and '.join(_ANSWERS)}\n".encode())
 
     def _is_for_us(self) -> bool:
         """Whether the request names this machine: a page from elsewhere whose name was led here does not."""
         port = self.server.server_address[1]
         return self.headers.get("Host") in [f"{name}:{port}" for name in NAMES]
 
-    def _inspect(self, query: dict[str, list[str]]) -> None:
+    def _answer(self, path: str, query: dict[str, list[str]]) -> None:
+        answer, names = _ANSWERS[path]
         try:
-            operation, channel = (int(query[name][0]) for name in ("operation", "channel"))
-            operations = self.server.trace.operations
-            if not 0 <= operation < len(operations):
-                raise ValueError(f"operation must be from 0 to {len(operations) - 1}, got {operation}")
-            text = to_json(one_channel(operations[operation], channel))
+            operation, *numbers = (int(query[name][0]) for name in ("operation", *names))
+            text = to_json(answer(self.server, self.server.operation(operation), *numbers))
         except KeyError as error:
             self._send(400, "text/plain", f"{error.args[0]} is missing\n".encode())
         except ValueError as error:

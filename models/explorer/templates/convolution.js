@@ -65,7 +65,7 @@ function showInput(spec, state, views) {
 }
 
 // The elements of one input channel under the window; what lies in the padding is zero.
-export function windowValues(spec, channel, row, column) {
+function windowValues(spec, channel, row, column) {
   const { kernel, stride, before, dilation } = spec.window;
   const values = plane(spec.x, spec.planes.indexOf(channel));
   const found = [];

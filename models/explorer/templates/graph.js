@@ -1,7 +1,7 @@
 // The network as a graph of nodes and wires; blocks fold. One node at a time is in the tab order.
 import { drawn, short, percent } from "./base.js";
 import { PAGE, ROOT, isBlock, kindOf, nameOf, operationsOf, outputShape, sum, timeShare } from "./data.js";
-import { STATE, fold, listen, select, shownItems } from "./state.js";
+import { STATE, fold, listen, select, shownItems, visible } from "./state.js";
 import { SIZES, layOut } from "./layout.js";
 
 let host;
@@ -13,6 +13,7 @@ export function showGraph(container) {
   drawGraph();
   listen(["fold"], () => redraw());
   listen(["select", "pass"], () => mark());
+  listen(["return"], () => host.hidden || focusOn(visible(STATE.selected)));
 }
 
 function redraw() {
@@ -153,7 +154,7 @@ function foldAround(item) {
   }
 }
 
-export function focusOn(item) {
+function focusOn(item) {
   const target = nodes.get(item);
   if (!target) return;
   focused = item;

@@ -7,9 +7,10 @@ import { showGraph } from "./graph.js";
 import { showOutline } from "./outline.js";
 import { showPanel } from "./panel.js";
 import { showRecursion } from "./recursion.js";
+import { showRegions } from "./pooling.js";
 import { showSteps } from "./steps.js";
 
-const VIEWS = { network: "Network", order: "Why order matters", flow: "Gradient flow" };
+const VIEWS = { network: "Network", order: "Why order matters", flow: "Gradient flow", regions: "Regions of interest" };
 const narrow = matchMedia("(max-width: 900px)");
 const at = (id) => document.getElementById(id);
 
@@ -83,4 +84,5 @@ showPanel(at("panel"));
 showSwitch();
 showRecursion(at("view-order"));
 showFlow(at("view-flow"));
-document.body.dataset.ready = "true";
+showRegions(at("view-regions"));
+document.body.dataset.ready = String(Math.round(performance.now())); // how long it took

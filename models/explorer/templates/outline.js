@@ -1,7 +1,7 @@
 // The network as a list: a tree of blocks and operations with their costs; the way in on narrow screens.
 import { duration, element, percent, short } from "./base.js";
 import { ROOT, isBlock, kindOf, nameOf, outputShape, seconds, sum, timeShare } from "./data.js";
-import { STATE, fold, listen, select, shownItems } from "./state.js";
+import { STATE, fold, listen, select, shownItems, visible } from "./state.js";
 import { describe } from "./graph.js";
 
 let place;
@@ -12,6 +12,7 @@ export function showOutline(container) {
   drawOutline();
   listen(["fold"], () => redrawOutline());
   listen(["select", "pass"], () => markOutline());
+  listen(["return"], () => place.hidden || focusRow(visible(STATE.selected)));
 }
 
 function redrawOutline() {

@@ -1,7 +1,7 @@
 // What is known of the selected layer.
 import { bytes, button, duration, element, percent, shape, short, table } from "./base.js";
 import { PAGE, TOTALS, isBlock, inputShape, kindOf, nameOf, operationsOf, outputShape, seconds, sum, timeShare } from "./data.js";
-import { STATE, fold, listen, select } from "./state.js";
+import { STATE, announce, fold, listen, select } from "./state.js";
 import { batchNormInspector, concatInspector, dropoutInspector, linearInspector } from "./channels.js";
 import { convolutionInspector } from "./convolution.js";
 import { ladders } from "./ladder.js";
@@ -31,13 +31,14 @@ export function showPanel(container) {
     container.querySelector("h2")?.focus({ preventScroll: true });
     if (getComputedStyle(container).position !== "sticky") container.scrollIntoView({ block: "start" });
   });
+  container.addEventListener("keydown", (event) => event.key === "Escape" && STATE.selected && announce("return"));
   listen(["fold"], () => isBlock(STATE.selected ?? {}) && show());
 }
 
 function welcome() {
   return [
     element("h2", { tabindex: -1 }, "Choose a layer"),
-    element("p", {}, "Click a layer, or move with the arrow keys and press Enter: its formula, its numbers, its pictures, its code and its costs appear here. A block unfolds with a click or the right arrow."),
+    element("p", {}, "Click a layer, or move with the arrow keys and press Enter: its formula, its numbers, its pictures, its code and its costs appear here. A block unfolds with a click or the right arrow; Escape leads back from here."),
   ];
 }
 

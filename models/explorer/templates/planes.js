@@ -1,9 +1,9 @@
 // A plane of numbers as a picture in which places can be pointed at, by mouse, touch or arrow keys.
 import { element, number } from "./base.js";
 
-const SIDE = 264; // of the larger side, in pixels on the screen
+const SIDE = 264; // of the larger side, in pixels on the screen, unless `side` says otherwise
 
-// Options: title, values, height, width, and `pick(row, column)` if places can be chosen.
+// Options: title, values, height, width, side, and `pick(row, column)` if places can be chosen.
 export function planeView(options) {
   const canvas = element("canvas", { "aria-hidden": "true" });
   const marks = element("div", { class: "marks", "aria-hidden": "true" });
@@ -13,7 +13,7 @@ export function planeView(options) {
   view.show = (values, height = options.height, width = options.width) => {
     Object.assign(view, { values, height, width });
     paint(canvas, values, height, width);
-    const scale = SIDE / Math.max(height, width);
+    const scale = (options.side ?? SIDE) / Math.max(height, width);
     frame.style.width = `${Math.max(width * scale, 24)}px`;
     frame.style.aspectRatio = `${width} / ${height}`;
   };

@@ -1,6 +1,6 @@
 // Which input won a pooling window, or what its average is made of; the same for regions of interest.
 import { choice, element, number, numbers, plane } from "./base.js";
-import { PAGE } from "./data.js";
+import { OPERATIONS, PAGE, nameOf } from "./data.js";
 import { matrix, planeView } from "./planes.js";
 
 const MOST_CELLS = 400;
@@ -117,6 +117,18 @@ export function regionsInspector(operation) {
   );
   refresh();
   return element("div", { class: "inspector" }, controls, element("div", { class: "planes" }, image, views.input.figure, views.output.figure), result);
+}
+
+// What a detector would pool from one of the network's maps.
+export function showRegions(container) {
+  const example = PAGE.regions;
+  const parts = example
+    ? [
+        element("p", {}, `A detector pools regions of any size into bins of one size, so that one classifier serves them all: every bin keeps the largest value that lies in it (Fast R-CNN, 2015). Here are three regions of this image on the map that ${nameOf(OPERATIONS[example.operation])} makes.`),
+        regionsInspector(example),
+      ]
+    : [element("p", {}, "This network makes no map that is large enough to pool regions from.")];
+  container.replaceChildren(element("h2", {}, "Pooling regions of interest"), ...parts);
 }
 
 const regionValues = (spec, state) => plane(spec.y, state.region * spec.planes.length + state.channel);

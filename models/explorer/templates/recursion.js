@@ -13,7 +13,7 @@ function diamonds(count) {
 }
 
 // Every node passes on what has just arrived, at once: a node is visited once per path.
-export function naiveVisits(nodes) {
+function naiveVisits(nodes) {
   const visits = [];
   const walk = (index, gradient) => {
     visits.push({ index, gradient });
@@ -24,7 +24,7 @@ export function naiveVisits(nodes) {
 }
 
 // The youngest node first: when its turn comes all its consumers have run, and its sum is complete.
-export function orderedVisits(nodes) {
+function orderedVisits(nodes) {
   const sums = nodes.map(() => 0);
   sums[nodes.length - 1] = 1;
   const visits = [];

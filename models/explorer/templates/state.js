@@ -1,4 +1,5 @@
-// What is folded, what is selected and what a pass has reached; views listen for changes.
+// What is folded, what is selected and what a pass has reached; views listen for changes of these ("fold",
+// "select", "pass"), and for who wants to go back from the panel ("return").
 import { BLOCKS, ROOT, isBlock } from "./data.js";
 
 const listeners = [];

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from models.explorer.schema import Page
 from models.explorer.subject import Subject
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+PATIENCE = 300_000  # milliseconds: however long a busy machine takes
 SWITCHES = (
     "--headless",
     "--no-sandbox",
@@ -25,6 +26,16 @@ SWITCHES = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+
+def find_browser() -> str | None:
+    """The path of a Chromium of the system."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def launch(playwright: Any, executable: str) -> Any:
+    """A browser without a window, without a GPU and without requests of its own."""
+    return playwright.chromium.launch(executable_path=executable, headless=True, args=list(SWITCHES))
 
 
 @pytest.fixture(scope="session")
@@ -60,10 +71,36 @@ def browser() -> Iterator[Any]:
     api = pytest.importorskip(
         "playwright.sync_api", reason="playwright (the `browser` extra) is not installed"
     )
-    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
+    executable = find_browser()
     if executable is None:
         pytest.skip(f"no browser is installed: {', '.join(BROWSERS)}")
     with api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=executable, headless=True, args=list(SWITCHES))
+        running = launch(playwright, executable)
         yield running
         running.close()
+
+
+@pytest.fixture
+def opened(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Opens a page file; the console must stay silent and nothing may be fetched."""
+    complaints: list[str] = []
+    contexts = []
+
+    def open_page(path: Path, width: int = 1280, **settings: Any) -> Any:
+        context = browser.new_context(viewport={"width": width, "height": 900}, **settings)
+        context.set_default_timeout(PATIENCE)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(path.as_uri())
+        page.wait_for_selector("body[data-ready]")
+        return page
+
+    requests: list[str] = []
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not complaints
+    assert all(url.startswith(("file:", "data:")) for url in requests)

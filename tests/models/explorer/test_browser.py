@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,31 +14,6 @@ from models.explorer import gather, render, trace_subject
 from tests.models.explorer.small import Everything, Regions, subject_of
 
 Open = Callable[..., Any]
-
-
-@pytest.fixture
-def opened(browser: Any) -> Iterator[Open]:
-    """Opens a page file; the console must stay silent and nothing may be fetched."""
-    complaints: list[str] = []
-    contexts = []
-
-    def open_page(path: Path, width: int = 1280, **settings: Any) -> Any:
-        context = browser.new_context(viewport={"width": width, "height": 900}, **settings)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: requests.append(request.url))
-        page.goto(path.as_uri())
-        page.wait_for_selector("body[data-ready]")
-        return page
-
-    requests: list[str] = []
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert not complaints
-    assert all(url.startswith(("file:", "data:")) for url in requests)
 
 
 def choose(page: Any, operation: int) -> None:
@@ -72,7 +47,7 @@ def test_the_inspectors_numbers_are_the_engines(opened: Open, lenet_file: Path, 
         y = arrays.outputs[0][0]
         for channel, (row, column) in ((0, (0, 0)), (5, (7, 3)), (2, (9, 9))):
             page.select_option("#panel .controls select >> nth=0", str(channel))
-            frame = page.locator("#panel .pickable")
+            frame = page.locator("#panel .inspector .pickable")
             box = frame.bounding_box()
             place = {
                 "x": (column + 0.5) * box["width"] / y.shape[2],
@@ -151,6 +126,22 @@ def test_bins_lie_on_the_image(opened: Open, regions: tuple[Path, Trace]) -> Non
     assert page.locator("#panel .mark.bin").count() == 2 * 6  # on the image and on the feature map
 
 
+def test_regions_are_pooled_on_the_networks_own_map(
+    opened: Open, lenet_file: Path, lenet_trace: Trace
+) -> None:
+    page = opened(lenet_file)
+    page.click("#tab-regions")
+    assert page.locator("#view-regions .mark.bin").count() == 2 * 9
+    page.select_option("#view-regions select >> nth=0", "2")
+    total, engine = (
+        float(page.get_attribute(f"#view-regions .{name}", "data-exact")) for name in ("total", "engine")
+    )
+    assert total == engine
+    maps = next(one for one in reversed(lenet_trace.operations) if one.outputs[0].shape[2:] == (10, 10))
+    assert maps.arrays is not None
+    assert engine in maps.arrays.outputs[0]
+
+
 def test_narrow_pages_begin_with_the_list(opened: Open, lenet_file: Path) -> None:
     page = opened(lenet_file, 400)
     assert page.locator("#outline").is_visible()
@@ -158,7 +149,7 @@ def test_narrow_pages_begin_with_the_list(opened: Open, lenet_file: Path) -> Non
     for operation in range(12):
         choose(page, operation)
         assert no_sideways_scroll(page)
-    for tab in ("order", "flow"):
+    for tab in ("order", "flow", "regions"):
         page.click(f"#tab-{tab}")
         assert no_sideways_scroll(page)
 
@@ -171,7 +162,10 @@ def test_the_keyboard_reaches_everything(opened: Open, lenet_file: Path) -> None
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     assert page.inner_text("#panel h2").startswith("c3")
-    page.locator("#panel .pickable").focus()
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.dataset.item") == "operation-3"
+    page.keyboard.press("Enter")
+    page.locator("#panel .inspector .pickable").focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowDown")
     assert "y[0, 6, 6]" in page.inner_text("#panel .sum")

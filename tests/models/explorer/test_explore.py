@@ -15,10 +15,12 @@ from typer.testing import CliRunner, Result
 
 import minidnn
 import models
+from minidnn.receptive_field import effective_receptive_field
 from minidnn.tracing import Trace
 from models import command_line
 from models.explorer.server import Server
-from models.explorer.subject import bundled_image, choose_subject
+from models.explorer.subject import Subject, bundled_image, choose_subject
+from tests.models.explorer.test_page import pixels_of
 
 
 def run(*arguments: str) -> Result:
@@ -97,8 +99,8 @@ def test_bundled_images_have_the_models_size(channels: int, size: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def server(lenet_html: str, lenet_trace: Trace) -> Iterator[Server]:
-    with Server(lenet_html, lenet_trace, 0) as running:
+def server(lenet_html: str, lenet_subject: Subject, lenet_trace: Trace) -> Iterator[Server]:
+    with Server(lenet_html, lenet_subject, lenet_trace, 0) as running:
         thread = threading.Thread(target=running.serve_forever)
         thread.start()
         yield running
@@ -136,6 +138,15 @@ def test_any_channel_is_answered(server: Server) -> None:
     assert spec["filters"][0]["inputs"] == [0, 1, 2, 3, 4, 5]
 
 
+def test_the_field_of_any_unit_is_answered(server: Server, lenet_subject: Subject) -> None:
+    status, content = get(server, "/field?operation=3&row=9&column=2")
+    assert status == 200
+    answer: Any = json.loads(content)
+    assert answer["unit"] == [9, 2]
+    field = effective_receptive_field(lenet_subject.network, lenet_subject.x, "c3", (9, 2))
+    np.testing.assert_array_equal(pixels_of(answer["effective"]), np.rint(field / field.max() * 255))
+
+
 @pytest.mark.parametrize(
     ("path", "status", "message"),
     [
@@ -145,6 +156,8 @@ def test_any_channel_is_answered(server: Server) -> None:
         ("/inspect?operation=1&channel=0", 400, b"operation must be a convolution, got Tanh"),
         ("/inspect?operation=x&channel=0", 400, b"invalid literal"),
         ("/inspect?operation=3", 400, b"channel is missing"),
+        ("/field?operation=3&row=10&column=0", 400, b"unit must lie in a map of 10 x 10, got (10, 0)"),
+        ("/field?operation=9&row=0&column=0", 400, b"operation must make maps, got Linear"),
         ("/etc/passwd", 404, b"there is only"),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 
 import models
 from kernels import registry
-from minidnn import functional, nn, no_grad
+from minidnn import Tensor, functional, nn, no_grad
 from minidnn.tracing import Trace
 from models.explorer import gather, render, trace_subject
 from models.explorer.schema import Block, Numbers, Page, to_json
@@ -127,18 +127,18 @@ def test_odd_names_do_not_break_out_of_the_page() -> None:
             super().__init__()
             self.add_module("</script><b>&\u2028\"'", nn.Linear(3, 2))
 
-        def forward(self, x: object) -> object:
-            return next(self.children())(x)
+        def forward(self, x: Tensor) -> Tensor:
+            return next(self.children())(x.flatten(1))
 
     subject = Subject(
-        "<!--<script>", "</title>", Odd(), np.ones((1, 3), np.float32), np.zeros((2, 2), np.uint8), ()
+        "<!--<script>", "</title>", Odd(), np.ones((1, 3, 1, 1), np.float32), np.zeros((2, 2), np.uint8), ()
     )
     html = render(gather(subject, trace_subject(subject)))
     assert html.count("</script>") == 2
     assert "<!--" not in html
     data = html.partition('id="data">')[2].partition("</script>")[0]
     assert json.loads(data)["model"] == "<!--<script>"
-    assert json.loads(data)["operations"][0]["label"].startswith("</script><b>&")
+    assert json.loads(data)["operations"][1]["label"].startswith("</script><b>&")
 
 
 def test_training_shows_masks_and_the_batchs_statistics() -> None:
