@@ -13,7 +13,7 @@ from minidnn.explanation.arithmetic import at, bracketed, number, term, total
 from minidnn.explanation.content import Equation, Explanation, Step
 from minidnn.explanation.example import Draws, Worked, arguments_shape, planes, work_out
 
-_SAMPLES = np.array([[-4.0, -1.5, -0.5, 0.0, 0.5, 1.5, 4.0, 7.0]])
+_SAMPLES = np.array([[-4.0, -1.5, -0.5, 0.0, 0.5, 1.5, 7.0]])
 
 
 class Activation(NamedTuple):
