@@ -92,40 +92,51 @@ class Tracer:
         """Run forward and record it; what a hook computes in the middle of a backward is not recorded."""
         if self._direction == "backward":
             return function.forward(*arrays)
-        arguments = plain_arguments(function)
-        present = [array for array in arrays if array is not None]
-        inputs = [self._look(array) for array in present]
+        index = len(self.operations)
+        arguments = plain_arguments(function)  # before forward adds attributes of its own
+        inputs = [None if array is None else self._look(array) for array in arrays]
         with self._listening("forward") as kernels:
             result, seconds = _timed(function.forward, arrays)
         made = result if isinstance(result, tuple) else (result,)
-        index = len(self.operations)
         outputs = [self._look(array, producer=index) for array in made]
-        names = zip(input_roles(function, len(arrays)), arrays, strict=True)
-        roles = [role for role, array in names if array is not None]
+        given = [array for array in arrays if array is not None]
         self.operations.append(
-            OperationRecord(
-                index=index,
-                module=self.module,
-                function=function.name,
+            self._record(
+                function,
+                inputs,
+                outputs,
                 arguments=arguments,
-                parents=_parents(inputs),
-                inputs=_in_roles(inputs, roles),
-                sources=tuple(known.producer for known in inputs),
-                outputs=_in_roles(outputs, output_roles(len(outputs))),
                 kernels=tuple(kernels),
-                multiply_adds=function_multiply_adds(
-                    function.name, [array.shape for array in present], made[0].shape
-                ),
-                bytes_moved=_bytes_moved(function, present, made),
+                bytes_moved=_bytes_moved(function, given, made),
                 forward_seconds=seconds,
-                forward_source=source_of(type(function).forward),
-                backward_source=source_of(type(function).backward),
-                arrays=self._arrays(inputs, outputs),
             )
         )
         if self._differentiate and True in function.needs:
             self._watch_backward(index, function, [array is not None for array in arrays])
         return result
+
+    def _record(
+        self, function: Function, inputs: Sequence[_Known | None], outputs: Sequence[_Known], **measured: Any
+    ) -> OperationRecord:
+        """The record of an operation that has run, of all inputs that were not left out."""
+        roles = input_roles(function, len(inputs))
+        present = [(known, role) for known, role in zip(inputs, roles, strict=True) if known is not None]
+        given = [known for known, _ in present]
+        shapes = [known.record.shape for known in given]
+        return OperationRecord(
+            index=len(self.operations),
+            module=self.module,
+            function=function.name,
+            parents=_parents(given),
+            inputs=_in_roles(given, [role for _, role in present]),
+            sources=tuple(known.producer for known in given),
+            outputs=_in_roles(outputs, output_roles(len(outputs))),
+            multiply_adds=function_multiply_adds(function.name, shapes, outputs[0].record.shape),
+            forward_source=source_of(type(function).forward),
+            backward_source=source_of(type(function).backward),
+            arrays=self._arrays(given, outputs),
+            **measured,
+        )
 
     def assign(self, target: Array, source: Array) -> None:
         """The target's memory is overwritten: it becomes what the source is, and its views something new."""
