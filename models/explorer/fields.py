@@ -14,7 +14,7 @@ from models.explorer.subject import Subject
 
 Field = Mapping[str, Any]
 # Every effective field takes a run of the network, forward and backward.
-MOST_EFFECTIVE = 8
+MOST_EFFECTIVE = 6
 
 
 def fields(subject: Subject, trace: Trace) -> dict[int, Field]:
