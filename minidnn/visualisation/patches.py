@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -10,11 +11,12 @@ from kernels.array import Array, check_integer
 from kernels.device import to_host
 from minidnn.data import DataLoader
 from minidnn.data.dataset import Dataset
-from minidnn.modes import no_grad, observed_by
+from minidnn.modes import no_grad
 from minidnn.nn import Module
+from minidnn.receptive_field import AxisField, ReceptiveField, receptive_fields
 from minidnn.tensor import Tensor
-from minidnn.visualisation.observing import as_batch, check_channel, check_maps, frozen, maps_of, watched
-from minidnn.visualisation.way_up import Step, WayUp
+from minidnn.tracing import trace
+from minidnn.visualisation.observing import as_batch, check_channel, frozen, maps_of
 
 
 class Patches(NamedTuple):
@@ -41,17 +43,11 @@ def maximal_patches(
 ) -> Patches:
     """Return what a channel's strongest units see, one unit per image.
 
-    A unit at row p of a layer sees rows [first, last] of the image; down through every window of kernel
-    extent E, stride S and padding P
-
-        first <- first S - P,   last <- last S - P + E - 1
-
-    beginning with first = last = p; columns likewise.
+    What a unit sees follows from the windows between the image and the layer, see
+    `minidnn.receptive_field.receptive_fields`.
 
     Args:
-        model: what lies between the image and the layer must have one way, on which operations other than
-            convolutions and pooling keep the shape and every pixel's place; runs in inference mode and is
-            left as it is.
+        model: runs in inference mode and is left as it is.
         dataset: items (image, label), images (C, H, W) of one size.
         layer: dotted name of a module that gives maps.
         channel: which map.
@@ -59,9 +55,9 @@ def maximal_patches(
         batch_size: how many images go through the model at a time.
 
     Raises:
-        ValueError: an unknown layer (the nearest names are offered), one behind a join of several ways or
-            behind an operation that moves pixels other than by a window, or one that gives no maps or is not
-            called exactly once; a channel that it does not have; an empty data set; a count below 1.
+        ValueError: an unknown layer (the nearest names are offered), one that gives no maps, is not called
+            exactly once, computes nothing or does not depend on the image; a channel that it does not have;
+            an empty data set; a count below 1.
         TypeError: not a Module, images of another dtype, or numbers that are no integers.
 
     Source: Zeiler and Fergus, "Visualizing and understanding convolutional networks", ECCV 2014, section 4
@@ -74,53 +70,44 @@ def maximal_patches(
     places: list[Array] = []
     activations: list[Array] = []
     with frozen(model), no_grad():
-        steps = _way_to(model, as_batch(dataset[0][0], "image")[0], layer)
         for images, _ in DataLoader(dataset, check_integer("batch_size", batch_size, minimum=1)).batches():
             maps = to_host(maps_of(model, images, layer).data)
             planes = maps[:, check_channel(channel, maps.shape[1], layer)].reshape(len(maps), -1)
             best = planes.argmax(axis=1)
             places.append(np.stack(np.divmod(best, maps.shape[3]), axis=1))  # (n, 2)
             activations.append(planes[np.arange(len(planes)), best])
+        field = _field(model, as_batch(dataset[0][0], "image")[0], layer)
     strength = np.concatenate(activations)
     chosen = np.argsort(-strength, kind="stable")[:count]
     positions = np.concatenate(places)[chosen]
-    boxes = np.array([seen_by(steps, position) for position in positions])
+    boxes = np.array([_box(field, position) for position in positions])
     pixels = [_cut(np.asarray(dataset[int(i)][0]), box) for i, box in zip(chosen, boxes, strict=True)]
     return Patches(chosen, positions, strength[chosen], boxes, np.stack(pixels))
 
 
-def _way_to(model: Module, image: Tensor, layer: str) -> list[Step]:
-    """The steps from the layer down to the image, each one that tells where its outputs' pixels come from."""
-    way = WayUp(image.data)
-    found: list[list[Step]] = []
-
-    def see(name: str, output: Tensor) -> None:
-        found.append(way.steps_to(check_maps(name, output).data))
-
-    with observed_by(way), watched(model, [layer], see):
-        model(image)
-    for step in found[0]:
-        if step.joins or not (step.window or step.outputs[0].shape == _shape_before(step, image)):
-            raise ValueError(
-                "layer must be reached on one way, on which only windows move pixels; "
-                f"on the way to {layer!r} there is {step.function.name}"
-            )
-    return found[0]
+def _field(model: Module, image: Tensor, layer: str) -> ReceptiveField:
+    """What the units of a layer's output see."""
+    recorded = trace(model, image, backward=False)
+    operations = recorded.within(layer)
+    if not operations:
+        raise ValueError(f"layer must compute something, {layer!r} has no operation")
+    field = receptive_fields(recorded)[operations[-1].index]
+    if field is None:
+        raise ValueError(f"layer must depend on the image, {layer!r} does not")
+    return field
 
 
-def _shape_before(step: Step, image: Tensor) -> tuple[int, ...]:
-    return image.shape if step.before is None else step.before.outputs[0].shape
+def _box(field: ReceptiveField, position: Array) -> tuple[int, int, int, int]:
+    """First row, first column, last row + 1, last column + 1; as large for every unit."""
+    (top, bottom), (left, right) = (
+        _extent(along, int(unit)) for along, unit in zip((field.rows, field.columns), position, strict=True)
+    )
+    return top, left, bottom, right
 
 
-def seen_by(steps: list[Step], position: Array) -> tuple[int, int, int, int]:
-    """Return the box (first row, first column, last row + 1, last column + 1) that a unit sees."""
-    first = last = position
-    for step in steps:
-        if step.window is not None:
-            before = np.array([padding[0] for padding in step.window.padding])
-            first = first * step.window.stride - before
-            last = last * step.window.stride - before + step.window.extent - 1
-    return int(first[0]), int(first[1]), int(last[0]) + 1, int(last[1]) + 1
+def _extent(field: AxisField, unit: int) -> tuple[int, int]:
+    first, _ = field.seen_by(unit)
+    return first, first + math.ceil(field.size)
 
 
 def _cut(image: Array, box: Array) -> Array:

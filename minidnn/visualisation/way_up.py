@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kernels.array import Array
-from kernels.window import Window
 from minidnn.autograd import Function
-from minidnn.functional.pooling import AvgPool2d
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,14 +26,6 @@ class Step:
     outputs: tuple[Array, ...]
     before: Step | None
     joins: bool
-
-    @property
-    def window(self) -> Window | None:
-        """The window of a convolution or pooling."""
-        if isinstance(self.function, AvgPool2d):
-            return self.function.options[0]
-        window: Window | None = getattr(self.function, "window", None)
-        return window
 
 
 class WayUp:

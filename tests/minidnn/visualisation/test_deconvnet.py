@@ -112,13 +112,15 @@ def test_the_paper_s_networks(name: str, size: int, layer: str, depth: int) -> N
 
 
 class Joined(nn.Module):
-    """Adds two ways."""
+    """Adds two ways, and has a layer that the image does not reach."""
 
     def __init__(self) -> None:
         super().__init__()
         self.one, self.other, self.last = nn.Conv2d(3, 2, 1), nn.Conv2d(3, 2, 1), nn.ReLU()
+        self.aside = nn.ReLU()
 
     def forward(self, x: minidnn.Tensor) -> minidnn.Tensor:
+        self.aside(self.one.weight * 1)
         return self.last(self.one(x) + self.other(x))
 
 
@@ -126,6 +128,8 @@ def test_what_is_wrong_is_said() -> None:
     x = images()
     with pytest.raises(ValueError, match="one after the other; on the way to 'last' there is Add"):
         deconvnet(Joined().double(), x, "last", 0)
+    with pytest.raises(ValueError, match="layer must depend on the image, this one's output does not"):
+        deconvnet(Joined().double(), x, "aside", 0)
     with pytest.raises(ValueError, match="channel must be below 8, the channels of '5', got 8"):
         deconvnet(network(), x, "5", 8)
     with pytest.raises(ValueError, match=r"positions must have shape \(3, 2\), got \(2,\)"):

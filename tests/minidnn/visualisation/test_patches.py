@@ -79,34 +79,32 @@ def test_a_patch_alone_makes_its_unit_respond_as_much() -> None:
 
 
 class Ways(nn.Module):
-    """Two ways that join, a weight that is computed, and a constant."""
+    """Two ways that join, a weight that is computed, a constant, and a layer that does nothing."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.joined, self.made, self.constant = nn.Identity(), nn.ReLU(), nn.Identity()
-        self.flipped = nn.Identity()
-        self.weight = nn.Parameter(np.ones((2, 3, 1, 1)))
+        self.one, self.other = nn.Conv2d(3, 2, 1), nn.Conv2d(3, 2, 3, padding=1)
+        self.joined, self.constant, self.idle = nn.ReLU(), nn.ReLU(), nn.Identity()
+        self.weight = nn.Parameter(np.ones((1, 2, 4, 4)))
 
     def forward(self, x: Tensor) -> Tensor:
-        from minidnn.functional import conv2d
+        self.constant(self.weight * 2)
+        return self.idle(self.joined(self.one(x) + self.other(x)))
 
-        self.joined(x + x[:, :, ::1] * 2)
-        self.made(conv2d(x, self.weight * 2))
-        self.constant(self.weight * 1)
-        return self.flipped(x.transpose(2, 3))
+
+def test_ways_that_join_are_seen_together() -> None:
+    assert maximal_patches(Ways().double(), dataset(), "joined", 1).pixels.shape == (9, 3, 3, 3)
 
 
 def test_what_is_wrong_is_said() -> None:
-    samples, model = dataset(), Ways()
-    assert maximal_patches(model, samples, "made", 1).pixels.shape == (9, 3, 1, 1)
-    for layer, operation in (("joined", "Add"), ("flipped", "Permute")):
-        with pytest.raises(ValueError, match=f"on the way to '{layer}' there is {operation}"):
-            maximal_patches(model, samples, layer, 0)
-    with pytest.raises(ValueError, match="layer must depend on the image"):
-        maximal_patches(model, samples, "constant", 0)
+    samples, model = dataset(), Ways().double()
+    with pytest.raises(ValueError, match="layer must depend on the image, 'constant' does not"):
+        maximal_patches(model, ArrayDataset(samples.inputs[:1], samples.targets[:1]), "constant", 0)
+    with pytest.raises(ValueError, match="layer must compute something, 'idle' has no operation"):
+        maximal_patches(model, samples, "idle", 0)
     with pytest.raises(ValueError, match="count must be at least 1"):
-        maximal_patches(model, samples, "made", 0, count=0)
+        maximal_patches(model, samples, "joined", 0, count=0)
     with pytest.raises(ValueError, match="dataset must hold at least one image"):
-        maximal_patches(model, dataset(0), "made", 0)
+        maximal_patches(model, dataset(0), "joined", 0)
     with pytest.raises(ValueError, match="channel must be below 2"):
-        maximal_patches(model, samples, "made", 2)
+        maximal_patches(model, samples, "joined", 2)
