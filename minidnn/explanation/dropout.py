@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+import kernels
 from kernels.dropout import dropout_forward
 from minidnn.costs.elementwise import activation_cost
 from minidnn.explanation.arithmetic import at, constant, size_text
@@ -23,7 +24,8 @@ def explain_dropout(
     check_probability(p)
     x = Draws(seed).whole(shape)
     probability = p if training else 0.0
-    kept = dropout_forward(np.ones(shape), probability, seed) != 0
+    with kernels.use(backend="reference"):
+        kept = dropout_forward(np.ones(shape), probability, seed) != 0
     worked = work_out(lambda t: apply(Dropout(probability, seed), t), {"x": x}, Draws(seed + 1).tenths)
     scale = f"1/(1 - {constant(probability)})" if probability else ""
     of = {index: [Source(index, scale)] if kept[index] else [] for index in np.ndindex(shape)}
