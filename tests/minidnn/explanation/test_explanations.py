@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from minidnn import nn
 from minidnn.explanation import CATALOGUE, Explanation, explain, names
 from minidnn.explanation.catalogue import entry
 from tests.minidnn.explanation.equations import check
+from tests.program import ENVIRONMENT
 
 # Modules that compute nothing themselves.
 NO_LAYERS = {"Module", "ModuleList", "Parameter", "Sequential", "utils"}
@@ -181,3 +184,15 @@ def test_one_seed_one_example() -> None:
 def test_mistakes_are_told_in_a_sentence(name: str, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         explain(name, **arguments)
+
+
+def test_nothing_is_compiled() -> None:
+    """Explanations run on the kernels whose text is the definition: the first one comes at once."""
+    program = (
+        "import sys\nfrom minidnn.explanation import explain, names\n"
+        "for name in names(): explain(name)\nprint('numba' in sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=ENVIRONMENT
+    )
+    assert result.stdout == "False\n"
