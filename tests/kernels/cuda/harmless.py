@@ -21,6 +21,7 @@ HARMLESS = {
     "s = s < 0 ? -s : s >= last": _AT_THE_EDGE,
     "s = s < 0 ? 0 : s >= last": _AT_THE_EDGE,
     "add(length, out_length + 1 - before)": "the walk ends with the positions",
+    "if (variance <= REAL(0)) variance = 0": "it is zero either way",
     "x >= 0 ? x + log1p(exp(-x))": "at zero both are log 2",
     "c != label && !(z <= 0)": "a class on the margin costs nothing",
     "if (threadIdx.x % LANES != 0) losses[line]": _ALL_LANES,

@@ -93,12 +93,14 @@ class Launched(NamedTuple):
     macros: tuple[tuple[str, str | int], ...]
 
 
-def trials(folder: str) -> list[Trial]:
-    """Every trial of a folder's samples: in each way first one case of every operation, then the second."""
-    importlib.import_module(f"kernels.{folder}.gpu")
+def trials(folders: Sequence[str]) -> list[Trial]:
+    """Every trial of some folders' samples: in each way one case of every operation, then another of each."""
+    for folder in folders:
+        importlib.import_module(f"kernels.{folder}.gpu")
+    samples = [sample for folder in folders for sample in tables.table(folder).SAMPLES]
     number: dict[tuple[str, Any], int] = {}
     ranked = []
-    for case in sweep.cases_of(tables.table(folder).SAMPLES):
+    for case in sweep.cases_of(samples):
         kind = (case.sample.operation, case.dtype)
         number[kind] = number.get(kind, 0) + 1
         ranked.append((number[kind], case))
@@ -112,10 +114,10 @@ def trials(folder: str) -> list[Trial]:
 
 
 class Judge:
-    """Knows what the right kernels make of a folder's trials."""
+    """Knows what the right kernels make of the trials of some folders."""
 
-    def __init__(self, folder: str) -> None:
-        self._unknown = iter(trials(folder))
+    def __init__(self, folders: Sequence[str]) -> None:
+        self._unknown = iter(trials(folders))
         self._known: list[tuple[Trial, set[Launched]]] = []
 
     def fate(self, mutant: Mutant) -> str:
@@ -128,8 +130,8 @@ class Judge:
                     self._known.insert(0, some[last])
                 if verdict != SURVIVED:
                     return verdict
-            tests = functools.partial(failing_tests, mutant.folder)
-            return _in_a_child(mutant, folder, [tests])[0] if mutant.folder in TESTS else SURVIVED
+            tests = [functools.partial(failing_tests, name) for name in mutant.folders if name in TESTS]
+            return _in_a_child(mutant, folder, tests)[0] if tests else SURVIVED
 
     def _shares(self, mutant: Mutant) -> Iterator[list[tuple[Trial, set[Launched]]]]:
         """The trials that launch what the mutant changes, in ever larger shares."""
@@ -305,7 +307,7 @@ def main() -> None:
     judge = functools.cache(Judge)
     for name in sys.stdin.read().splitlines():
         mutant = named[name]
-        print(f"{name}\t{judge(mutant.folder).fate(mutant)}", flush=True)
+        print(f"{name}\t{judge(mutant.folders).fate(mutant)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -34,25 +34,25 @@ ROOT = Path(__file__).parents[3]
 RESULTS = Path(__file__).parent / "mutants.json"
 SEED = 11
 NOTICED, SURVIVED, INVALID = "noticed", "survived", "does not compile"
-# Sources beside the operations' folders, and a folder whose operations run all that they hold.
+# Sources beside the operations' folders, and the folders whose operations run all that they hold.
 SHARED = {
-    "activations.cuh": "activation",
-    "block.cuh": "batch_norm",
-    "broadcasting.cuh": "elementwise",
-    "common.cuh": "elementwise",
-    "digits.cuh": "conv2d",
-    "lines.cuh": "softmax",
-    "loss.cu": "nll_loss",
-    "loss.cuh": "cross_entropy",
-    "product.cu": "matmul",
-    "regions.cuh": "roi_pool",
-    "register_product.cuh": "conv2d",
-    "rounding.cuh": "roi_align",
-    "scatter.cuh": "max_unpool2d",
-    "softmax.cuh": "softmax",
-    "tensor_product.cuh": "conv2d",
-    "tiles.cuh": "conv2d",
-    "window.cuh": "pool2d",
+    "activations.cuh": ("activation",),
+    "block.cuh": ("batch_norm",),
+    "broadcasting.cuh": ("elementwise",),
+    "common.cuh": ("elementwise",),
+    "digits.cuh": ("conv2d",),
+    "lines.cuh": ("softmax",),
+    "loss.cu": ("nll_loss",),
+    "loss.cuh": ("cross_entropy",),
+    "product.cu": ("linear", "matmul"),
+    "regions.cuh": ("roi_pool",),
+    "register_product.cuh": ("conv2d",),
+    "rounding.cuh": ("roi_align",),
+    "scatter.cuh": ("max_unpool2d",),
+    "softmax.cuh": ("softmax",),
+    "tensor_product.cuh": ("conv2d",),
+    "tiles.cuh": ("conv2d",),
+    "window.cuh": ("pool2d",),
 }
 
 # What is changed, and into what. Operators are written with blanks around them, types and pointers are not.
@@ -98,10 +98,10 @@ class Mutant:
     after: str
 
     @property
-    def folder(self) -> str:
-        """The operation whose samples judge it."""
+    def folders(self) -> tuple[str, ...]:
+        """The operations whose samples judge it."""
         path = Path(self.source)
-        return SHARED.get(path.name, path.parent.name)
+        return SHARED.get(path.name, (path.parent.name,))
 
     @property
     def name(self) -> str:

@@ -45,7 +45,7 @@ def test_mutants_are_changes_of_code() -> None:
 
 
 def test_every_source_has_samples_that_judge_it() -> None:
-    folders = {mutant.folder for mutant in mutants.mutants()}
+    folders = {folder for mutant in mutants.mutants() for folder in mutant.folders}
     assert folders <= set(tables.folders())
 
 
