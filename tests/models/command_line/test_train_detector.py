@@ -99,7 +99,7 @@ def test_options_of_classifiers_are_refused(option: tuple[str, str], short: Path
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("model", "epochs"), [("faster_rcnn_digits", 6), ("mask_rcnn_digits", 6), ("yolo_digits", 24)]
+    ("model", "epochs"), [("faster_rcnn_digits", 5), ("mask_rcnn_digits", 5), ("yolo_digits", 24)]
 )
 def test_a_short_run_learns(model: str, epochs: int, tmp_path: Path) -> None:
     """Of boxes and masks alike; what the whole recipes reach is in examples/digit_detectors/."""
