@@ -28,10 +28,10 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba import prange
 
 from kernels.array import Array
 from kernels.cpu.kernel_store import kept
+from kernels.cpu.launching import launcher_of, start_threads
 from kernels.registry import UnavailableError
 from kernels.threads import get_num_threads
 
@@ -102,13 +102,8 @@ class Parallel:
 
     def __init__(self, function: Callable[..., None], summing: bool) -> None:
         functools.update_wrapper(self, function)
-        self.body = body = compiled(function, summing=summing)
-
-        def launch(tasks: int, *arguments: Any) -> None:
-            for task in prange(tasks):
-                body(np.intp(task), tasks, *arguments)
-
-        self._launch = kept(numba.njit(launch, parallel=True, nogil=True, error_model="numpy"), function)
+        self.body = compiled(function, summing=summing)
+        self._launch = kept(launcher_of(self.body), function, "launch")
 
     def __call__(self, tasks: int, *arguments: Any) -> None:
         """Run the body for tasks 0 .. tasks - 1; scalars among the arguments must have their NumPy type.
@@ -130,6 +125,8 @@ class Parallel:
                 "start processes with multiprocessing's 'spawn' or 'forkserver', or call set_num_threads(1)"
             )
         with _launching:
+            if not _launched:
+                start_threads()
             _launched = True
             self._launch(tasks, *arguments)
 

@@ -67,9 +67,10 @@ class _Store(_Cache):  # type: ignore[misc]
     that was damaged is not read but written again.
     """
 
-    def __init__(self, function: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    def __init__(self, function: Callable[..., Any], options: Mapping[str, Any], role: str) -> None:
         self._function = function
         self._options = options
+        self._role = role
         self._enabled = True
 
     @property
@@ -109,21 +110,27 @@ class _Store(_Cache):  # type: ignore[misc]
         made_from = (
             identity(self._function),
             [(name, _ordered(value)) for name, value in sorted(self._options.items())],
+            self._role,
             str(signature),
             codegen.magic_tuple(),
             VERSIONS,
             FORMAT,
         )
         digest = hashlib.sha256(repr(made_from).encode()).hexdigest()[:32]
-        role = "launch" if self._options.get("parallel") else "body"
-        return folder / f"{self._function.__module__}-{role}-{digest}.kernel"
+        return folder / f"{self._function.__module__}-{self._role}-{digest}.kernel"
 
 
-def kept(dispatcher: Any, function: Callable[..., Any]) -> Any:
-    """Give a Numba dispatcher our store; with the JIT switched off there is none."""
+def kept(dispatcher: Any, function: Callable[..., Any], role: str = "body") -> Any:
+    """Give a Numba dispatcher our store; with the JIT switched off there is none.
+
+    Args:
+        dispatcher: what compiles.
+        function: what it is made from.
+        role: tells what is made from the same function apart.
+    """
     if not config.DISABLE_JIT:
         _source(function.__module__)  # now: it may be edited while this process runs
-        dispatcher._cache = _Store(function, dispatcher.targetoptions)
+        dispatcher._cache = _Store(function, dispatcher.targetoptions, role)
     return dispatcher
 
 

@@ -27,6 +27,14 @@ def count(task: int, tasks: int, y: Any) -> None:
         part[i] += task
 
 
+@parallel
+def refuse_the_second(task: int, tasks: int, y: Any) -> None:
+    """All tasks but one do their work."""
+    if task == 1:
+        raise ValueError
+    y[task] = 1
+
+
 KERNEL = """
 import os, sys
 import numpy as np
@@ -130,6 +138,20 @@ def test_python_threads_launch_at_the_same_time() -> None:
     for thread in threads:
         thread.join()
     assert not failures
+
+
+def test_a_task_that_fails_fails_the_launch() -> None:
+    y = np.zeros(4)
+    with pytest.raises(RuntimeError, match="a kernel failed in one of its tasks"):
+        refuse_the_second(4, y)
+    assert y.tolist() == [1, 0, 1, 1]
+
+
+@pytest.mark.parametrize("layer", ["omp", "workqueue"])
+def test_more_tasks_than_threads(tmp_path: Path, layer: str) -> None:
+    """Numba's own pool hands a thread several tasks at once."""
+    program = KERNEL + "y = np.zeros(100000)\nincrease(7, y)\nprint(y.sum(), y.max())"
+    assert run_file(tmp_path, program, NUMBA_THREADING_LAYER=layer).split() == ["100000.0", "1.0"]
 
 
 def test_reductions_only_reorder_where_they_may() -> None:
