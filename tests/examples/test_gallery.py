@@ -1,4 +1,4 @@
-"""examples/gallery.py runs, and the gallery shows what it draws and nothing else."""
+"""examples/gallery.py and style_transfer.py run, and the gallery shows what they draw and nothing else."""
 
 from __future__ import annotations
 
@@ -49,6 +49,15 @@ def test_the_gallery_is_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     load_example("gallery").main(["--epochs", "1", "--out", str(tmp_path)])
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == {path.name for path in (DOCS / "gallery").iterdir()}
+    assert names == {path.name for path in (DOCS / "gallery").iterdir()} - {"style_transfer.png"}
     for name in names:
         assert size_of(tmp_path / name) == size_of(DOCS / "gallery" / name)
+
+
+@pytest.mark.slow
+def test_a_picture_is_repainted(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("skimage")
+    load_example("style_transfer").main(["--steps", "2", "--size", "80", "--out", str(tmp_path)])
+    width, height = size_of(tmp_path / "style_transfer.png")
+    assert (width, height) == size_of(DOCS / "gallery" / "style_transfer.png")
