@@ -20,8 +20,9 @@ from kernels.array import Array
 from minidnn.data import DigitScenes
 from minidnn.data.resize import resize
 from minidnn.functional import cross_entropy
+from minidnn.gradient_flow import gradient_flow, norm
 from minidnn.tensor import Tensor
-from minidnn.tracing import ArrayRecord, OperationRecord, trace
+from minidnn.tracing import Trace, trace
 from models.auxiliary import auxiliary_loss
 from models.explorer.schema import to_json
 from models.registry import create
@@ -33,33 +34,27 @@ CLASSES = 10
 Curve = Mapping[str, Any]
 
 
-def flow(records: Sequence[OperationRecord]) -> tuple[Curve, ...]:
-    """Return the norms of the gradients of all operations' outputs and of all weights, in their order."""
-    outputs = [(record, record.gradients[0]) for record in records if record.gradients]
-    weights = [
-        (record, gradient)
-        for record in records
-        for given, gradient in zip(record.inputs, record.input_gradients, strict=False)
-        if given.role == "weight" and given.name is not None
-    ]
-    last = max(len(records) - 1, 1)
+def flow(traced: Trace) -> tuple[Curve, ...]:
+    """Return the norms of the gradients of all layers with weights: of their outputs and of their weights."""
+    try:
+        found = gradient_flow(traced)
+    except ValueError:  # no layer has weights
+        return ()
+    deepest = max(int(found.depths.max()) - 1, 1)
+    order = np.argsort(found.depths, kind="stable")
     return tuple(
         {
             "name": name,
             "points": [
-                (record.index / last, norm(gradient), record.module or record.function)
-                for record, gradient in gradients
-                if gradient is not None
+                ((int(found.depths[layer]) - 1) / deepest, float(norms[layer]), found.modules[layer])
+                for layer in order
             ],
         }
-        for name, gradients in (("gradient of the outputs", outputs), ("gradient of the weights", weights))
+        for name, norms in (
+            ("gradient of the outputs", found.outputs),
+            ("gradient of the weights", found.weights),
+        )
     )
-
-
-def norm(array: ArrayRecord) -> float:
-    """Return an array's Euclidean norm, from its mean and deviation."""
-    found = array.statistics
-    return 0.0 if found is None else math.sqrt(array.size * (found.mean**2 + found.standard_deviation**2))
 
 
 def comparisons() -> tuple[Mapping[str, Any], ...]:

@@ -15,7 +15,7 @@ from minidnn.tracing import OperationRecord, Trace, trace
 from models.explorer.inspectors import inspector
 
 BINS = 3
-SMALLEST_MAP = 7  # rows and columns: smaller maps have no bins to show
+SMALLEST_MAP = 14  # rows and columns: smaller maps have no bins to show
 # Corners x1, y1, x2, y2 of the regions, as shares of the image.
 REGIONS = ((0.1, 0.1, 0.6, 0.7), (0.35, 0.25, 0.95, 0.9), (0.0, 0.5, 0.4, 0.95))
 

@@ -7,7 +7,7 @@ const [WIDE, HIGH, LEFT, BOTTOM] = [760, 320, 64, 40];
 export function showFlow(container) {
   container.replaceChildren(
     element("h2", {}, "How gradients flow through the depth"),
-    ...figure(`${PAGE.model}: this pass`, "The Euclidean norm of the gradient that arrives at every operation's output, and of every weight's gradient, from the first operation (left) to the last (right). The pass began at the winning score.", PAGE.flow),
+    ...figure(`${PAGE.model}: this pass`, "The Euclidean norm of the gradients of every convolution's and linear layer's output and weight, from the first layer (left) to the last (right). The pass began at the winning score.", PAGE.flow),
     ...(PAGE.comparisons ?? []).flatMap(({ title, text, curves }) => figure(title, `${text} The gradient of every stage's weights, relative to the weights: how far a step would turn them.`, curves)),
   );
 }

@@ -1,6 +1,6 @@
 // Which input won a pooling window, or what its average is made of; the same for regions of interest.
 import { choice, element, number, numbers, plane } from "./base.js";
-import { OPERATIONS, PAGE, nameOf } from "./data.js";
+import { OPERATIONS, PAGE } from "./data.js";
 import { matrix, planeView } from "./planes.js";
 
 const MOST_CELLS = 400;
@@ -124,7 +124,7 @@ export function showRegions(container) {
   const example = PAGE.regions;
   const parts = example
     ? [
-        element("p", {}, `A detector pools regions of any size into bins of one size, so that one classifier serves them all: every bin keeps the largest value that lies in it (Fast R-CNN, 2015). Here are three regions of this image on the map that ${nameOf(OPERATIONS[example.operation])} makes.`),
+        element("p", {}, `A detector pools regions of any size into bins of one size, so that one classifier serves them all: every bin keeps the largest value that lies in it (Fast R-CNN, 2015). Here are three regions of this image on the map that ${OPERATIONS[example.operation].module} makes.`),
         regionsInspector(example),
       ]
     : [element("p", {}, "This network makes no map that is large enough to pool regions from.")];
@@ -157,7 +157,7 @@ function imageWithBins(spec, state) {
   if (!PAGE.picture) return [];
   const picture = element("img", { src: PAGE.picture.source, alt: "The image with the region's bins" });
   const frame = element("div", { class: "plane" }, picture);
-  const [high, wide] = [spec.size[0], spec.size[1]].slice(-2);
+  const [, high, wide] = spec.size;
   frame.style.width = "264px";
   for (const bin of allBins(spec, state)) {
     const box = element("div", { class: "mark bin" });

@@ -137,7 +137,14 @@ def test_regions_are_pooled_on_the_networks_own_map(
         float(page.get_attribute(f"#view-regions .{name}", "data-exact")) for name in ("total", "engine")
     )
     assert total == engine
-    maps = next(one for one in reversed(lenet_trace.operations) if one.outputs[0].shape[2:] == (10, 10))
+    # The third region is x from 0 to 0.4, y from 0.5 to 0.95: rows 7 to 13 and columns 0 to 6 of 14.
+    bins = page.evaluate(
+        "[...document.querySelectorAll('#view-regions .plane-figure:first-child .bin')]"
+        ".map((bin) => [bin.style.top, bin.style.left, bin.style.height].map(parseFloat))"
+    )
+    assert bins[0][:2] == pytest.approx([50, 0])
+    assert bins[-1][0] + bins[-1][2] == pytest.approx(100)
+    maps = next(one for one in reversed(lenet_trace.operations) if one.outputs[0].shape[2:] == (14, 14))
     assert maps.arrays is not None
     assert engine in maps.arrays.outputs[0]
 

@@ -17,7 +17,7 @@ from models.explorer.flow import comparisons, flow, measure
 
 
 def test_norms_are_those_of_the_arrays(lenet_trace: Trace) -> None:
-    outputs, weights = flow(lenet_trace.operations)
+    outputs, weights = flow(lenet_trace)
     found = {name: value for _, value, name in weights["points"]}
     for record in lenet_trace.operations:
         assert record.arrays is not None
