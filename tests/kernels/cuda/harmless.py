@@ -25,6 +25,7 @@ HARMLESS = {
     "x >= 0 ? x + log1p(exp(-x))": "at zero both are log 2",
     "c != label && !(z <= 0)": "a class on the margin costs nothing",
     "if (threadIdx.x % LANES != 0) losses[line]": _ALL_LANES,
+    "if (threadIdx.x % LANES != 0) ys[plane]": _ALL_LANES,
     "IS_CLASS(label) && threadIdx.x % LANES != 0": _ALL_LANES,
     "label != ignore_index || weight == weight": "0 or NaN times a score out of bounds: for address mode",
     "; /* the next row overwrites what was read */": "a block has a second row only of more than 65536",

@@ -66,7 +66,8 @@ TESTS = {
 # What a changed kernel may do to its process: faults of memory and arithmetic, no end.
 DEADLY = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGXCPU)
 _KERNEL = re.compile(
-    r'^extern "C" __global__ void (?:__launch_bounds__\([^{;]*?\)\s+)?(\w+)\(.*?^}', re.MULTILINE | re.DOTALL
+    r'^extern "C" __global__ void (?:__launch_bounds__\([^)]*\)(?:\s|//[^\n]*)+)?(\w+)\(.*?^}',
+    re.MULTILINE | re.DOTALL,
 )
 
 

@@ -69,6 +69,7 @@ def test_a_header_is_changed_where_a_kernel_holds_it() -> None:
         ("linear.cu", "sum +=", "column_sums"),
         ("depthwise_conv2d.cu", "plane[h * W", None),
         ("winograd.cu", "channels + channel) * H", "transform_inputs"),
+        ("roi_align.cu", "gathered(vs", "roi_align_backward"),
     ],
 )
 def test_a_mutant_knows_its_kernel(name: str, words: str, kernel: str | None) -> None:
