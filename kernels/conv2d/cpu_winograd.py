@@ -230,7 +230,7 @@ def _announce(m: int) -> None:
 # With fewer channels per group the vectors are nearly empty, and the direct algorithm is faster.
 FEWEST_CHANNELS = 16
 # With fewer outputs per channel the larger tile's filters take longer to transform than they save.
-FEWEST_COLD = 128
+FEWEST_COLD = 256
 # With a smaller N OH OW C O the direct algorithm is the faster way to the gradient of the input.
 SMALLEST_LAYER = 500_000
 
