@@ -37,10 +37,20 @@ def test_sounds_are_told_apart_under_noise() -> None:
         assert reached["convolutional"] > least
 
 
+def test_every_pixel_is_told_its_digit() -> None:
+    """Transposed convolutions are better at where the ink is."""
+    columns = ("mean_iou", "background", "pixel_accuracy")
+    overlap, paper, right = (column("segmentation", "method", value) for value in columns)
+    assert min(overlap["transposed"], overlap["interpolated"]) > overlap["background"] + 0.3
+    assert paper["transposed"] > paper["interpolated"] + 0.01
+    assert right["transposed"] > right["interpolated"] > right["background"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
+        ("segmentation", ["--epochs", "1", "--scenes", "32", "--test-scenes", "16"]),
         ("super_resolution", ["--epochs", "2"]),
         ("colourisation", ["--epochs", "1"]),
         ("spectrograms", ["--epochs", "1", "--count", "64"]),
