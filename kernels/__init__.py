@@ -1,5 +1,7 @@
 """Plain functions on arrays, one folder per operation; they know nothing of Tensor or autograd.
 
+For example:
+
     import kernels
 
     kernels.operations()                               # every operation's name

@@ -1,5 +1,7 @@
 """minidnn: a deep-learning engine to read, trust and race.
 
+For example:
+
     import minidnn
     from minidnn import functional, nn
 

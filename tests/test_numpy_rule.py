@@ -21,6 +21,7 @@ WITHOUT_ELEMENTS = {"broadcast_shapes", "dtype", "errstate", "finfo", "promote_t
 ON_THE_HOST = {
     "data": "reads files and prepares batches, before they are sent to a device",
     "detection": "boxes, masks and targets are host arrays, for no gradient passes through them",
+    "explanation": "the numbers of worked examples, in host memory; their layers compute by operations",
     "fusion": "folds batch norms in float64, and compares two results, on copies in host memory",
     "tracing": "looks at copies in host memory of what kernels computed, and draws upstream gradients",
     "receptive_field": "adds up a gradient that was brought to the host",
