@@ -33,6 +33,7 @@ SAMPLES = [
     *samples("ragged", (2, 2, 7, 5), Window.of((3, 2), (3, 2))),
     *samples("padded", (1, 3, 6, 7), Window.of((3, 2), (3, 2), 1)),
     *samples("single-pixel", (1, 1, 1, 1), Window.of(1)),
+    *samples("many-cells", (1, 2, 38, 34), Window.of(2, 2)),
     *samples("empty-batch", (0, 2, 4, 6), Window.of(2, 2)),
     Sample(
         "max_unpool2d_forward",
