@@ -10,6 +10,8 @@ For example:
     loss.backward()
 """
 
+from typing import TYPE_CHECKING, Any
+
 import kernels
 
 if getattr(kernels, "BELONGS_TO", None) != "minidnn":
@@ -54,7 +56,9 @@ from minidnn.modes import anomaly_mode, enable_grad, is_grad_enabled, no_grad
 from minidnn.random import manual_seed
 from minidnn.serialization import load, save
 from minidnn.tensor import Tensor, apply, apply_many, as_tensor
-from minidnn.tracing import trace
+
+if TYPE_CHECKING:
+    from minidnn.tracing import trace
 
 __version__ = "0.1.0"
 
@@ -110,3 +114,12 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load `trace` when it is asked for: the import stays light for those who do not."""
+    if name != "trace":
+        raise AttributeError(f"module 'minidnn' has no attribute {name!r}")
+    from minidnn.tracing import trace
+
+    return trace

@@ -14,7 +14,6 @@ from kernels.creation import full
 from kernels.device import Device, load_into, to_device
 from kernels.elementwise import cast
 from minidnn.autograd import Function
-from minidnn.html import html_table
 from minidnn.modes import is_grad_enabled, no_grad
 from minidnn.tensor import HookHandle, Tensor, apply_many, as_tensor
 from minidnn.tensor_methods import describe, read_targets
@@ -477,6 +476,8 @@ class Module:
 
     def _repr_html_(self) -> str:
         """What Jupyter shows: a row for each module, with the parameters that it holds itself."""
+        from minidnn.html import html_table
+
         rows = [
             (path, one_line(module), f"{_count(module.parameters(recurse=False)):,}")
             for path, module in self.named_modules()

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from kernels.array import Array
 from kernels.device import CPU, Device, device_of, to_host
-from minidnn.html import tensor_html
 from minidnn.tensor_methods.base import TensorBase
 from minidnn.tensor_methods.reading import DEFAULT_DTYPES
 
@@ -74,6 +73,8 @@ class Interchange(TensorBase):
 
     def _repr_html_(self) -> str:
         """What Jupyter shows."""
+        from minidnn.html import tensor_html
+
         facts = [("device", str(self.device))] if self.device != CPU else []
         if self._edge is not None:
             facts.append(("computed by", self._edge[0].name))

@@ -77,5 +77,5 @@ def source_of(method: Callable[..., Any]) -> SourceLine:
     """Return where a function's `def` stands."""
     code = inspect.unwrap(method).__code__
     path = Path(code.co_filename)
-    file = path.relative_to(_PROJECT) if path.is_relative_to(_PROJECT) else path
-    return SourceLine(file.as_posix(), code.co_firstlineno)
+    is_ours = path.is_relative_to(_PROJECT) and "site-packages" not in path.relative_to(_PROJECT).parts
+    return SourceLine((path.relative_to(_PROJECT) if is_ours else path).as_posix(), code.co_firstlineno)
