@@ -53,7 +53,9 @@ def summarize(array: Array) -> Statistics | None:
     minimum, maximum = float(values.min()), float(values.max())
     mean = float(sum(block.sum() for block in _blocks(values)) / values.size)
     squares = sum(np.square(block - mean).sum() for block in _blocks(values))
-    edges = np.histogram_bin_edges(np.array([minimum, maximum]), BINS)
+    margin = 0.5 if minimum == maximum else 0.0
+    # Edges may repeat where floating-point numbers lie no closer.
+    edges = np.linspace(minimum - margin, maximum + margin, BINS + 1)
     counts = sum(np.histogram(block, edges)[0] for block in _blocks(values))
     return Statistics(
         minimum=minimum,

@@ -16,6 +16,8 @@ from minidnn.tensor import Tensor
 
 # Losses are float32: a scale beyond it would make every gradient infinite.
 _LARGEST_SCALE = float(np.finfo(np.float32).max)
+# Its reciprocal, by which gradients are unscaled, is still finite.
+_SMALLEST_SCALE = float(np.finfo(np.float32).tiny)
 
 
 @dataclass
@@ -154,7 +156,7 @@ class GradScaler:
 
     def _adjust(self, finite: bool) -> None:
         if not finite:
-            self._scale *= self._backoff_factor
+            self._scale = max(self._scale * self._backoff_factor, _SMALLEST_SCALE)
             self._growth_tracker = 0
             return
         self._growth_tracker += 1

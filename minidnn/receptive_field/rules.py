@@ -99,6 +99,9 @@ def _is_place_by_place(record: OperationRecord) -> bool:
     if record.function == "Permute":  # of channels, not of rows and columns
         order = record.arguments["order"]
         return tuple(order[-2:]) == (len(order) - 2, len(order) - 1)
-    if record.function == "Slice":  # unless it may run backwards
-        return not any("-" in str(part) for part in record.arguments["key"])
+    given, made = record.inputs[0].shape, record.outputs[0].shape
+    if record.function == "Reshape":  # rows and columns stay what they are only together
+        return given[-2:] == made[-2:]
+    if record.function == "Slice":  # unless it may run backwards, or axes come or go
+        return len(given) == len(made) and not any("-" in str(part) for part in record.arguments["key"])
     return record.function in PLACE_BY_PLACE

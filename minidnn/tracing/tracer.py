@@ -85,6 +85,7 @@ class Tracer:
             index = self._look(tensor._array).producer
             if index is not None and index != MODEL_INPUT:
                 self.operations[index] = replace(self.operations[index], makes_result=True)
+        self._direction = "backward"  # from here on run gradients, and hooks on them
 
     # ---- the observer ----------------------------------------------------------------------------
 

@@ -66,6 +66,7 @@ def deconvnet(
     Source: Zeiler and Fergus, "Visualizing and understanding convolutional networks", ECCV 2014, section 2.1.
     """
     batch, single = as_batch(images)
+    batch = batch.clone()  # a layer may write over its input
     way = WayUp(batch.data)
     found: list[tuple[Array, list[Step]]] = []
 

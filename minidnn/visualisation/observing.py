@@ -118,7 +118,7 @@ def outputs_of(model: Module, images: Tensor, layers: Sequence[str]) -> dict[str
         outputs[name] = output.clone()
 
     with watched(model, layers, keep):
-        model(images)
+        model(images.clone())  # a layer may write over its input
     return outputs
 
 
@@ -152,7 +152,7 @@ def class_scores(model: Module, images: Tensor) -> Tensor:
     Raises:
         ValueError: the model gives something else.
     """
-    scores = model(images)
+    scores = model(images.clone())  # a layer may write over its input
     if not isinstance(scores, Tensor) or scores.ndim != 2:
         got = f"shape {scores.shape}" if isinstance(scores, Tensor) else type(scores).__name__
         raise ValueError(f"model must return scores (N, classes), got {got}")

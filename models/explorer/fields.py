@@ -27,13 +27,15 @@ def fields(subject: Subject, trace: Trace) -> dict[int, Field]:
     mapped = [
         field for field in receptive_fields(trace) if field and _is_map(trace.operations[field.operation])
     ]
-    pictured = _spread([field for field in mapped if _ends_its_module(trace, field.operation)])
+    asked = {field.operation: can_be_asked(subject, trace, field.operation) for field in mapped}
+    pictured = _spread([field for field in mapped if asked[field.operation]])
     for field in mapped:
         record = trace.operations[field.operation]
         found[field.operation] = {
             "rows": _numbers(field.rows),
             "columns": _numbers(field.columns),
             "size": field.input_size,
+            "asked": asked[field.operation],
             **(effective(subject, record) if field in pictured else {}),
         }
     return found
@@ -44,10 +46,15 @@ def _is_map(record: OperationRecord) -> bool:
     return len(shape) == 4 and shape[-2] * shape[-1] > 1
 
 
-def _ends_its_module(trace: Trace, index: int) -> bool:
-    """Whether the operation makes the last output of its module, which the engine can be asked about."""
-    record = trace.operations[index]
-    return record.module != "" and trace.within(record.module)[-1].index == index
+def can_be_asked(subject: Subject, trace: Trace, index: int) -> bool:
+    """Whether the operation makes its module's last output, wherever the module stands.
+
+    The engine is asked about modules: of one that is called in several places it tells the last.
+    """
+    module = subject.network.get_submodule(trace.operations[index].module)
+    named = subject.network.named_modules(remove_duplicate=False)
+    places = [path for path, other in named if other is module and path]
+    return index == max((record.index for path in places for record in trace.within(path)), default=None)
 
 
 def _numbers(field: AxisField) -> tuple[float, float, float]:

@@ -23,6 +23,7 @@ from minidnn.functional import cross_entropy
 from minidnn.gradient_flow import gradient_flow, norm
 from minidnn.tensor import Tensor
 from minidnn.tracing import Trace, trace
+from minidnn.whole_file import write_whole
 from models.auxiliary import auxiliary_loss
 from models.explorer.schema import to_json
 from models.registry import create
@@ -103,7 +104,8 @@ def _curve(name: str, model: str, size: int, batch: int, depth: int, heads: floa
     for record in trace(network, images, loss=loss).operations:
         stage = ".".join(record.module.split(".")[:depth])
         for given, gradient in zip(record.inputs, record.input_gradients, strict=False):
-            if given.role == "weight" and given.name and gradient and not stage.startswith("aux"):
+            is_weight = given.role == "weight" and given.name and len(given.shape) > 1  # no batch norm's
+            if is_weight and gradient and not stage.startswith("aux"):
                 total = squares.get(stage, (0.0, 0.0))
                 squares[stage] = total[0] + norm(gradient) ** 2, total[1] + norm(given) ** 2
     last = len(squares) - 1
@@ -122,4 +124,4 @@ def _loss(output: Any, labels: Array, weight: float) -> Tensor:
 
 
 if __name__ == "__main__":
-    FILE.write_text(to_json(measure()) + "\n", "utf-8")
+    write_whole(FILE, f"{to_json(measure())}\n".encode())

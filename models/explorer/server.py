@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from minidnn.tracing import OperationRecord, Trace
-from models.explorer.fields import Field, effective
+from models.explorer.fields import Field, can_be_asked, effective
 from models.explorer.inspectors import one_channel
 from models.explorer.schema import to_json
 from models.explorer.subject import Subject
@@ -50,6 +50,10 @@ class Server(ThreadingHTTPServer):
         """Return the effective receptive field of a unit; one run of the network at a time."""
         if len(record.outputs[0].shape) != 4:
             raise ValueError(f"operation must make maps, got {record.function}")
+        if not can_be_asked(self.subject, self.trace, record.index):
+            raise ValueError(
+                f"operation must make its module's last output, got {record.function} in {record.module!r}"
+            )
         with self._running:
             return effective(self.subject, record, (row, column))
 
@@ -74,7 +78,11 @@ class _Handler(BaseHTTPRequestHandler):
         if not self._is_for_us():
             self._send(403, "text/plain", b"this page is served to this machine only\n")
             return
-        address = urlsplit(self.path)
+        try:
+            address = urlsplit(self.path)
+        except ValueError as error:
+            self._send(400, "text/plain", f"{error}\n".encode())
+            return
         if address.path == "/":
             self._send(200, "text/html; charset=utf-8", self.server.page)
         elif address.path in _ANSWERS:
@@ -85,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _is_for_us(self) -> bool:
         """Whether the request names this machine: a page from elsewhere whose name was led here does not."""
         port = self.server.server_address[1]
-        return self.headers.get("Host") in [f"{name}:{port}" for name in NAMES]
+        return self.headers.get("Host") in [f"{name}:{port}" for name in NAMES] + list(NAMES) * (port == 80)
 
     def _answer(self, path: str, query: dict[str, list[str]]) -> None:
         answer, names = _ANSWERS[path]

@@ -63,6 +63,16 @@ def test_equal_elements_have_one_filled_interval() -> None:
     assert found.standard_deviation == 0
 
 
+@pytest.mark.parametrize(
+    "array",
+    [np.full((2, 2), 1e15, np.float32), np.array([1e16]), np.array([1 / 3, np.nextafter(1 / 3, 1)])],
+)
+def test_elements_closer_than_numbers_are_counted(array: np.ndarray) -> None:
+    found = summarize(array)
+    assert sum(found.counts) == array.size
+    assert found.edges[0] <= found.minimum <= found.maximum <= found.edges[-1]
+
+
 @pytest.mark.parametrize("array", [np.zeros((0, 3), np.float32), np.full(2, np.nan)])
 def test_nothing_finite_has_no_statistics(array: np.ndarray) -> None:
     assert summarize(array) is None

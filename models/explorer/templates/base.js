@@ -29,6 +29,20 @@ export function button(text, listener, attributes = {}) {
   return element("button", { type: "button", on: { click: listener }, ...attributes }, text);
 }
 
+// What the program that serves the page answers; where it does not, the reason stands in `words`.
+export async function ask(address, words) {
+  let answer;
+  try {
+    answer = await fetch(address);
+  } catch {
+    words.textContent = "The program that served this page has ended.";
+    return null;
+  }
+  if (answer.ok) return answer.json();
+  words.textContent = await answer.text();
+  return null;
+}
+
 const WORDS = { 1e12: "T", 1e9: "G", 1e6: "M", 1e3: "k" };
 
 // A count in four digits: 117.6 k.

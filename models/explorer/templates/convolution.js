@@ -1,5 +1,5 @@
 // How one output of a convolution came about: window, column, row of weights, products, sum.
-import { button, choice, element, number, numbers, plane, table } from "./base.js";
+import { ask, button, choice, element, number, numbers, plane, table } from "./base.js";
 import { PAGE } from "./data.js";
 import { matrix, planeView } from "./planes.js";
 
@@ -14,7 +14,7 @@ export function convolutionInspector(operation) {
   views.output = planeView({ title: "Output", values: numbers(state.filter.y), height, width, pick: update });
   const controls = element("div", { class: "controls" });
   const refresh = () => {
-    controls.replaceChildren(...choices(operation, spec, state, views, refresh));
+    controls.replaceChildren(...choices(operation, spec, state, refresh, result));
     views.output.show(numbers(state.filter.y));
     views.output.title(`Output channel ${state.filter.output}: point at a pixel`);
     showInput(spec, state, views);
@@ -26,7 +26,7 @@ export function convolutionInspector(operation) {
   return element("div", { class: "inspector" }, controls, element("div", { class: "planes" }, views.input.figure, views.output.figure), result);
 }
 
-function choices(operation, spec, state, views, refresh) {
+function choices(operation, spec, state, refresh, words) {
   const outputs = spec.filters.map((filter) => `channel ${filter.output}`);
   const inputs = state.filter.inputs.map((channel) => `channel ${channel}`);
   const parts = [
@@ -40,22 +40,22 @@ function choices(operation, spec, state, views, refresh) {
       refresh();
     }, state.input),
   ];
-  if (PAGE.live && spec.filters.length < spec.output_size[0]) parts.push(liveChoice(operation, spec, state, refresh));
+  if (PAGE.live && spec.filters.length < spec.output_size[0]) parts.push(liveChoice(operation, spec, state, refresh, words));
   return parts;
 }
 
 // The program that serves the page knows every channel.
-function liveChoice(operation, spec, state, refresh) {
+function liveChoice(operation, spec, state, refresh, words) {
   const field = element("input", { type: "number", min: 0, max: spec.output_size[0] - 1, value: state.filter.output, "aria-label": "Any output channel" });
-  const ask = async () => {
-    const answer = await fetch(`inspect?operation=${operation.index}&channel=${Number(field.value)}`);
-    if (!answer.ok) return;
-    Object.assign(spec, await answer.json());
+  const show = async () => {
+    const found = await ask(`inspect?operation=${operation.index}&channel=${Number(field.value)}`, words);
+    if (!found) return;
+    Object.assign(spec, found);
     [state.filter] = spec.filters;
     state.input = 0;
     refresh();
   };
-  return element("span", { class: "live" }, field, button("Show this channel, all inputs", ask));
+  return element("span", { class: "live" }, field, button("Show this channel, all inputs", show));
 }
 
 function showInput(spec, state, views) {

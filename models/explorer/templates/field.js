@@ -1,5 +1,5 @@
 // The receptive field of a unit: the part of the image that it can see, and the part that does move it.
-import { button, element, numbers, plane } from "./base.js";
+import { ask, button, element, numbers, plane } from "./base.js";
 import { PAGE } from "./data.js";
 import { planeView } from "./planes.js";
 
@@ -27,7 +27,7 @@ export function receptiveField(operation) {
       words.textContent = describeRegion(field, row, column, region);
     },
   });
-  const ask = PAGE.live ? button("What moves this unit?", () => askProgram(operation, view, effective)) : null;
+  const ask = PAGE.live && field.asked ? button("What moves this unit?", () => askProgram(operation, view, effective, words)) : null;
   view.pick(...(field.unit ?? [Math.floor(height / 2), Math.floor(width / 2)]));
   return element(
     "div",
@@ -89,9 +89,7 @@ function imageWithBox(title, source, field) {
   return { figure: element("figure", { class: "plane-figure" }, caption, frame), mark, show };
 }
 
-async function askProgram(operation, view, effective) {
-  const answer = await fetch(`field?operation=${operation.index}&row=${view.row}&column=${view.column}`);
-  if (!answer.ok) return;
-  const found = await answer.json();
-  effective.show(found.effective, found.unit);
+async function askProgram(operation, view, effective, words) {
+  const found = await ask(`field?operation=${operation.index}&row=${view.row}&column=${view.column}`, words);
+  if (found) effective.show(found.effective, found.unit);
 }

@@ -71,6 +71,15 @@ def test_the_scale_stays_within_float32() -> None:
     assert scaler.get_scale() == 2.0**127
 
 
+def test_the_scale_stays_above_nothing() -> None:
+    scaler, parameter = amp.GradScaler(init_scale=2.0**-124), weight(1.0)
+    for gradient in (*[np.nan] * 40, scaler.get_scale()):
+        give(parameter, gradient)
+        scaler.step(optim.SGD([parameter], lr=0.0))
+        scaler.update()
+    assert scaler.get_scale() == np.finfo(np.float32).tiny
+
+
 def test_a_new_scale_is_taken_as_it_is() -> None:
     scaler = amp.GradScaler()
     scaler.update(new_scale=12)

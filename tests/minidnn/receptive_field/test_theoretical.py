@@ -170,6 +170,20 @@ BOUNDED = {
 }
 
 
+class Shuffled(nn.Module):
+    """Rows and columns change places in memory, while the map's height stays."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.reshape(1, 4, 4, 4)
+
+
+def test_what_moves_rows_may_see_everything() -> None:
+    x = images(1, 2, 4, 8)
+    field = last_field(Shuffled(), x)
+    reached = support(Shuffled(), x, 3, 0)
+    assert not (reached & ~filled(field, 3, 0)).any()
+
+
 @pytest.mark.parametrize("name", BOUNDED)
 def test_gradients_stay_within_the_bounds(name: str) -> None:
     model, x = positive(BOUNDED[name]()), images(1, 2, 13, 17)

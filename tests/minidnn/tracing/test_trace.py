@@ -10,7 +10,7 @@ import pytest
 import kernels
 import minidnn
 import models
-from minidnn import Tensor, nn
+from minidnn import Tensor, functional, nn
 from minidnn.functional import cross_entropy
 from minidnn.tracing import MODEL_INPUT
 from models.summary import summarize
@@ -298,6 +298,21 @@ def test_what_hooks_compute_in_backward_is_not_recorded() -> None:
     assert [record.function for record in trace.operations] == ["Boundary", "Linear", "Boundary", "Tanh"]
     doubled, plain = trace.operations[0].input_gradients[0], trace.operations[1].input_gradients[0]
     assert doubled.statistics.maximum == pytest.approx(2 * plain.statistics.maximum)
+
+
+def test_what_a_tensors_hook_computes_is_not_recorded() -> None:
+    class Hooked(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(2, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = functional.tanh(self.linear(x))
+            y.register_hook(lambda gradient: gradient * 2.0)
+            return y
+
+    trace = minidnn.trace(Hooked(), np.float32([[1.0, -2.0]]))
+    assert [record.function for record in trace.operations] == ["Linear", "Tanh"]
 
 
 def _itself(x: Tensor) -> Tensor:

@@ -35,7 +35,9 @@ def find_browser() -> str | None:
 
 def launch(playwright: Any, executable: str) -> Any:
     """A browser without a window, without a GPU and without requests of its own."""
-    return playwright.chromium.launch(executable_path=executable, headless=True, args=list(SWITCHES))
+    return playwright.chromium.launch(
+        executable_path=executable, headless=True, args=list(SWITCHES), timeout=PATIENCE
+    )
 
 
 @pytest.fixture(scope="session")

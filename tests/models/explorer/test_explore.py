@@ -109,7 +109,7 @@ def server(lenet_html: str, lenet_subject: Subject, lenet_trace: Trace) -> Itera
 
 
 def get(server: Server, path: str, host: str | None = None) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection(*server.server_address[:2])  # type: ignore[arg-type]
+    connection = http.client.HTTPConnection(*server.server_address[:2], timeout=300)  # type: ignore[arg-type]
     connection.request("GET", path, headers={} if host is None else {"Host": host})
     answer = connection.getresponse()
     content = answer.status, answer.read()

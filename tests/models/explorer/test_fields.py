@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from models.explorer.fields import MOST_EFFECTIVE
+from models.explorer import choose_subject, trace_subject
+from models.explorer.fields import MOST_EFFECTIVE, fields
 from models.explorer.schema import Page
 from tests.models.explorer.test_page import pixels_of
 
@@ -43,6 +44,17 @@ def test_the_effective_field_fills_a_part_of_it(lenet_page: Page) -> None:
         inside[rows, columns] = True
         assert pixels[inside].max() == 255
         assert not pixels[~inside].any()
+
+
+def test_an_activation_in_several_places_is_asked_about_where_it_ends() -> None:
+    """lenet5_paper has one activation for all layers; the engine would tell the last one's field."""
+    subject = choose_subject("lenet5_paper")
+    traced = trace_subject(subject)
+    found = fields(subject, traced)
+    shared = [index for index in found if traced.operations[index].module.endswith("activation")]
+    assert shared
+    assert not any(found[index]["asked"] for index in shared)
+    assert any(field["asked"] for field in found.values())
 
 
 def test_what_sees_a_field_in_the_browser(opened: Any, lenet_file: Any) -> None:
