@@ -226,7 +226,7 @@ def test_passes_go_through_the_graph_in_order(opened: Open, lenet_file: Path, le
 def test_a_pass_plays_and_pauses(opened: Open, lenet_file: Path) -> None:
     page = opened(lenet_file)
     page.click("#steps >> text=Forward")
-    page.wait_for_selector("#graph .current[data-item=operation-1]")
+    page.wait_for_selector("#graph .done")
     page.click("#steps >> text=Pause")
     assert page.inner_text("#steps button >> nth=2") == "Go on"
     page.click("#steps >> text=Clear")
@@ -303,7 +303,8 @@ def test_the_ladder_shows_sources(opened: Open, lenet_file: Path) -> None:
     page = opened(lenet_file)
     page.click("#graph [data-item=operation-0]")
     ladder = page.locator("#panel .ladder").first
+    ladder.locator("h4 >> nth=2").wait_for()
     assert ladder.locator("h4").all_inner_texts() == ["Reference (NumPy)", "Numba", "CUDA"]
     ladder.locator(".rung >> nth=0 >> summary").click()
-    assert "def conv2d_forward_loops" in ladder.inner_text()
+    ladder.get_by_text("def conv2d_forward_loops").first.wait_for()
     assert ladder.locator(".badge").count() == 1
