@@ -27,9 +27,12 @@ def normalised(pictures: Any, centred: bool = False) -> Array:
 
     Raises:
         ValueError: another rank.
+        TypeError: pictures of integers.
     """
     pictures = np.asarray(pictures)
     check_rank("pictures", pictures, 3, 4)
+    if pictures.dtype.kind != "f":
+        raise TypeError(f"pictures must be of floating point, got {pictures.dtype}")
     inner = tuple(range(1, pictures.ndim))
     if centred:
         largest = np.abs(pictures).max(axis=inner, keepdims=True, initial=0)

@@ -159,7 +159,7 @@ def class_scores(model: Module, images: Tensor) -> Tensor:
     return scores
 
 
-def chosen_classes(classes: int | Sequence[int] | None, scores: Tensor) -> Array:
+def chosen_classes(classes: int | Sequence[int] | None, scores: Tensor, name: str = "classes") -> Array:
     """Return a class per image, int64 (N,): the one given for all or each, or the one with the best score.
 
     Raises:
@@ -172,11 +172,11 @@ def chosen_classes(classes: int | Sequence[int] | None, scores: Tensor) -> Array
         return best
     numbers = np.asarray(classes)
     if numbers.dtype.kind not in "iu":
-        raise TypeError(f"classes must be integers, got dtype {numbers.dtype}")
+        raise TypeError(f"{name} must be integers, got dtype {numbers.dtype}")
     chosen = np.full(count, numbers, np.int64) if numbers.ndim == 0 else numbers.astype(np.int64)
-    check_shape("classes", chosen, (count,))
+    check_shape(name, chosen, (count,))
     if chosen.min() < 0 or chosen.max() >= known:
-        raise ValueError(f"classes must lie between 0 and {known - 1}, got {chosen.tolist()}")
+        raise ValueError(f"{name} must lie between 0 and {known - 1}, got {chosen.tolist()}")
     return chosen
 
 

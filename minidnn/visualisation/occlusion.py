@@ -53,6 +53,8 @@ def occlusion(
     if not single:
         raise ValueError(f"image must have shape (C, H, W), got {whole.shape}")
     window = Window.of(size, stride)
+    if any(side > length for side, length in zip(window.kernel, whole.shape[2:], strict=True)):
+        raise ValueError(f"size must fit the image {tuple(whole.shape[2:])}, got {window.kernel}")
     rows, columns = window.output_size(whole.shape[2:])
     check_number("value", value)
     check_integer("batch_size", batch_size, minimum=1)
@@ -60,7 +62,7 @@ def occlusion(
     places = np.array([(p, q) for p in range(rows) for q in range(columns)])  # (OH OW, 2)
     probabilities = []
     with frozen(model), no_grad():
-        (wanted,) = chosen_classes(target, class_scores(model, whole))
+        (wanted,) = chosen_classes(target, class_scores(model, whole), "target")
         for start in range(0, len(places), batch_size):
             covered = _covered(pixels, places[start : start + batch_size], window, value)
             batch = Tensor(to_device(covered, device_of(whole.data)))

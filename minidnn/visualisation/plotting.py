@@ -47,8 +47,8 @@ def plot(
     shown = [_as_shown(picture) for picture in pictures]
     if not shown:
         raise ValueError("pictures must hold at least one, got none")
-    for name, values in (("titles", titles), ("heat", () if heat is None else heat)):
-        if len(values) not in (0, len(shown)):
+    for name, values in (("titles", titles or None), ("heat", heat)):
+        if values is not None and len(values) != len(shown):
             raise ValueError(f"{name} must hold one for each of {len(shown)} pictures, got {len(values)}")
     columns = len(shown) if columns is None else check_integer("columns", columns, minimum=1)
     figure, panels = _panels(len(shown), min(columns, len(shown)), bool(titles), bool(title))

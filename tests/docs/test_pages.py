@@ -12,6 +12,8 @@ from tests.docs.surroundings import SURROUNDINGS
 WITH_PYTHON = [page for page in PAGES if any(block.language == "python" for block in blocks(page))]
 WITH_SOURCES = [page for page in PAGES if sources(page)]
 COMMANDS = [(page, command) for page in PAGES for command in commands(page)]
+# Commands that take no file, and as little time as a block of Python.
+ALONE = ("minidnn explain", "minidnn cost")
 WALKS = [page for page in PAGES if page.startswith("walks/") and page != "walks/index.md"]
 
 
@@ -75,6 +77,17 @@ def test_commands_exist(page: str, command: str) -> None:
         assert (ROOT / words[1]).is_file(), command
     else:
         assert words[0] in ("pip", "pytest"), command
+
+
+@pytest.mark.parametrize("command", sorted({line for _, line in COMMANDS if line.startswith(ALONE)}))
+def test_commands_that_need_no_file_run(command: str) -> None:
+    from typer.testing import CliRunner
+
+    from models.command_line import app
+
+    result = CliRunner().invoke(app, shlex.split(command)[1:])
+    assert result.exit_code == 0, result.output
+    assert result.output.strip()
 
 
 def _check_minidnn(words: list[str]) -> None:

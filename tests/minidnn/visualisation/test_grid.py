@@ -43,6 +43,8 @@ def test_what_is_wrong_is_said() -> None:
         grid(np.zeros((1, 3, 3)), columns=0)
     with pytest.raises(ValueError, match="gap must be at least 0"):
         grid(np.zeros((1, 3, 3)), gap=-1)
+    with pytest.raises(TypeError, match="pictures must be of floating point, got uint8"):
+        normalised(np.zeros((1, 3, 3), np.uint8))
     for function in (grid, normalised):
         with pytest.raises(ValueError, match=r"pictures must have 3 or 4 dimensions, got shape \(2, 2\)"):
             function(np.zeros((2, 2)))

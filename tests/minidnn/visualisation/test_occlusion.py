@@ -32,9 +32,9 @@ def test_what_is_wrong_is_said() -> None:
     model, image = network(), images(1)[0]
     with pytest.raises(ValueError, match=r"image must have shape \(C, H, W\), got \(1, 3, 27, 23\)"):
         visualisation.occlusion(model, image[None])
-    with pytest.raises(ValueError, match="input width 23"):
+    with pytest.raises(ValueError, match=r"size must fit the image \(27, 23\), got \(2, 24\)"):
         visualisation.occlusion(model, image, size=(2, 24))
-    with pytest.raises(ValueError, match="classes must lie between 0 and 4"):
+    with pytest.raises(ValueError, match="target must lie between 0 and 4, got"):
         visualisation.occlusion(model, image, 5)
     with pytest.raises(TypeError, match="kernel_size must be an integer"):
         visualisation.occlusion(model, image, size=1.5)

@@ -45,6 +45,8 @@ def test_what_is_wrong_is_said() -> None:
         plot(np.zeros((1, 2, 4, 4)))
     with pytest.raises(ValueError, match="titles must hold one for each of 1 pictures, got 2"):
         plot(np.zeros((1, 4, 4)), titles=["a", "b"])
+    with pytest.raises(ValueError, match="heat must hold one for each of 2 pictures, got 0"):
+        plot(np.zeros((2, 4, 4)), heat=[])
     with pytest.raises(ValueError, match="heat must hold one for each of 2 pictures, got 1"):
         plot(np.zeros((2, 4, 4)), heat=np.zeros((1, 4, 4)))
 
