@@ -68,11 +68,10 @@ def gather(subject: Subject, trace: Trace, live: bool = False) -> Page:
     records = trace.operations
     detail = FEW if len(records) <= MANY_OPERATIONS else MANY
     share = min(LARGEST_SHARE, max(SMALLEST_SHARE, SHARED // max(len(records), 1)))
-    trained = {name for name, _ in subject.network.named_parameters()}
     modules = {module.path: module for module in trace.modules}
     seen = fields(subject, trace)
     operations = tuple(
-        _operation(record, modules[record.module], trained, detail, share, seen.get(record.index))
+        _operation(record, modules[record.module], detail, share, seen.get(record.index))
         for record in records
     )
     library = Library()
@@ -101,7 +100,6 @@ def gather(subject: Subject, trace: Trace, live: bool = False) -> Page:
 def _operation(
     record: OperationRecord,
     module: ModuleRecord,
-    trained: set[str],
     detail: Detail,
     share: int,
     field: Field | None,
@@ -118,7 +116,7 @@ def _operation(
         input_shapes=tuple(array.shape for array in record.inputs if array.name is None),
         output_shapes=tuple(array.shape for array in record.outputs),
         weights=weights,
-        parameters=sum(array.size for array in record.inputs if array.name in trained),
+        parameters=record.parameter_count,
         multiply_adds=record.multiply_adds,
         bytes_moved=record.bytes_moved,
         forward_seconds=record.forward_seconds,

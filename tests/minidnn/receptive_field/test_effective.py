@@ -38,6 +38,7 @@ def test_ones_convolved_become_a_bell() -> None:
 
 
 def test_it_lies_in_the_theoretical_field_and_leaves_the_model_alone() -> None:
+    minidnn.manual_seed(0)
     model = nn.Sequential(
         nn.ReLU(inplace=True), nn.Conv2d(2, 4, 3), nn.MaxPool2d(2), nn.Conv2d(4, 3, 3), nn.Linear(6, 2)
     ).eval()

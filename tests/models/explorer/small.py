@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -51,9 +52,10 @@ def subject_of(network: nn.Module, shape: tuple[int, ...], seed: int, name: str 
     return Subject(name, "A network of the tests.", network, x, picture, ("Image: random.",))
 
 
-def records(network: nn.Module, shape: tuple[int, ...], seed: int) -> dict[str, OperationRecord]:
+def records(build: Callable[[], nn.Module], shape: tuple[int, ...], seed: int) -> dict[str, OperationRecord]:
     """The operations by what they are; of several the first."""
     minidnn.manual_seed(seed)
+    network = build().train()
     found: dict[str, Any] = {}
     for record in trace(network, subject_of(network, shape, seed).x, keep_arrays=True).operations:
         found.setdefault(record.module or record.function, record)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import minidnn
 from minidnn.tracing import Trace
 from models.explorer import gather, render, trace_subject
 from tests.models.explorer.small import Everything, Regions, subject_of
@@ -76,16 +77,19 @@ def test_pooling_and_linear_numbers_are_the_engines(
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Trace]:
-    return explored(Everything().train(), (4, 11, 9), tmp_path_factory)
+    return explored(lambda: Everything().train(), (4, 11, 9), tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
 def regions(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Trace]:
-    return explored(Regions(), (3, 24, 30), tmp_path_factory)
+    return explored(Regions, (3, 24, 30), tmp_path_factory)
 
 
-def explored(network: Any, shape: tuple[int, ...], folders: pytest.TempPathFactory) -> tuple[Path, Trace]:
-    subject = subject_of(network, shape, 7)
+def explored(
+    build: Callable[[], Any], shape: tuple[int, ...], folders: pytest.TempPathFactory
+) -> tuple[Path, Trace]:
+    minidnn.manual_seed(7)
+    subject = subject_of(build(), shape, 7)
     trace = trace_subject(subject)
     path = folders.mktemp("explorer") / "page.html"
     path.write_text(render(gather(subject, trace)), "utf-8")
@@ -192,7 +196,7 @@ def test_the_keyboard_reaches_everything(opened: Open, lenet_file: Path) -> None
 def test_blocks_fold(opened: Open, tmp_path_factory: pytest.TempPathFactory) -> None:
     import models
 
-    path, trace = explored(models.resnet20().eval(), (3, 32, 32), tmp_path_factory)
+    path, trace = explored(lambda: models.resnet20().eval(), (3, 32, 32), tmp_path_factory)
     page = opened(path)
     page.click("text=Fold all")
     folded = page.locator("#graph [role=button]").count()

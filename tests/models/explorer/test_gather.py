@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 
+import minidnn
 import models
 from kernels import registry
 from minidnn import Tensor, functional, nn, no_grad
@@ -142,6 +143,7 @@ def test_odd_names_do_not_break_out_of_the_page() -> None:
 
 
 def test_training_shows_masks_and_the_batchs_statistics() -> None:
+    minidnn.manual_seed(1)
     subject = subject_of(Everything().train(), (4, 11, 9), 1)
     kinds = {operation.function for operation in gather(subject, trace_subject(subject)).operations}
     assert {"Dropout", "BatchNormTraining"} <= kinds

@@ -22,7 +22,7 @@ def array(packed: Numbers) -> Array:
 
 @pytest.fixture(scope="module", params=[0, 1])
 def everything(request: pytest.FixtureRequest) -> dict[str, OperationRecord]:
-    return records(Everything().train(), (4, 11, 9), request.param)
+    return records(Everything, (4, 11, 9), request.param)
 
 
 def convolved(spec: Any, filter: Any, row: int, column: int) -> float:
@@ -57,7 +57,7 @@ def test_products_and_rest_make_the_convolution(
 
 
 def test_the_rest_stands_for_channels_that_are_left_out() -> None:
-    record = records(Regions(), (3, 24, 30), 4)["conv"]
+    record = records(Regions, (3, 24, 30), 4)["conv"]
     (only,) = one_channel(record, 3)["filters"]
     assert only["inputs"] == [0, 1, 2]
     assert "rest" not in only
@@ -105,7 +105,7 @@ def test_windows_make_the_pooling(everything: dict[str, OperationRecord], layer:
 
 
 def test_bins_make_roi_pooling() -> None:
-    record = records(Regions(), (3, 24, 30), 2)["RoIPool"]
+    record = records(Regions, (3, 24, 30), 2)["RoIPool"]
     assert record.arrays is not None
     spec = inspector(record)
     assert spec is not None
