@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 from minidnn.tracing import Trace
 from models.explorer import choose_subject, gather, render, trace_subject
 from models.explorer.schema import Page
+from models.explorer.server import Server
 from models.explorer.subject import Subject
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -67,6 +70,19 @@ def lenet_file(lenet_html: str, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return path
 
 
+@contextmanager
+def serving(page: str, subject: Subject, trace: Trace) -> Iterator[Server]:
+    """A server that runs beside the test, on a free port."""
+    with Server(page, subject, trace, 0) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        try:
+            yield running
+        finally:
+            running.shutdown()
+            thread.join()
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """A headless Chromium of the system."""
@@ -84,11 +100,11 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def opened(browser: Any) -> Iterator[Callable[..., Any]]:
-    """Opens a page file; the console must stay silent and nothing may be fetched."""
+    """Opens a page, of a file or served; the console must stay silent, and nothing else may be fetched."""
     complaints: list[str] = []
     contexts = []
 
-    def open_page(path: Path, width: int = 1280, **settings: Any) -> Any:
+    def open_page(page_of: Path | Server, width: int = 1280, **settings: Any) -> Any:
         context = browser.new_context(viewport={"width": width, "height": 900}, **settings)
         context.set_default_timeout(PATIENCE)
         contexts.append(context)
@@ -96,13 +112,16 @@ def opened(browser: Any) -> Iterator[Callable[..., Any]]:
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: requests.append(request.url))
-        page.goto(path.as_uri())
+        address = page_of.url if isinstance(page_of, Server) else page_of.as_uri()
+        own.append(address)
+        page.goto(address)
         page.wait_for_selector("body[data-ready]")
         return page
 
     requests: list[str] = []
+    own: list[str] = ["data:"]
     yield open_page
     for context in contexts:
         context.close()
     assert not complaints
-    assert all(url.startswith(("file:", "data:")) for url in requests)
+    assert all(url.startswith(tuple(own)) for url in requests)

@@ -12,6 +12,7 @@ import pytest
 import minidnn
 from minidnn.tracing import Trace
 from models.explorer import gather, render, trace_subject
+from tests.models.explorer.conftest import serving
 from tests.models.explorer.small import Everything, Regions, subject_of
 
 Open = Callable[..., Any]
@@ -210,6 +211,28 @@ def test_blocks_fold(opened: Open, tmp_path_factory: pytest.TempPathFactory) -> 
     assert page.locator("#graph .node[role=button]").count() == len(trace.operations)
     page.locator("#outline").evaluate("(outline) => (outline.hidden = false)")
     assert page.locator("#outline [data-item^=operation]").count() == len(trace.operations)
+
+
+def test_a_served_page_asks_for_any_channel_and_unit(opened: Open) -> None:
+    import models
+
+    minidnn.manual_seed(7)
+    subject = subject_of(models.resnet20().eval(), (3, 32, 32), 7)
+    trace = trace_subject(subject)
+    with serving(render(gather(subject, trace, live=True)), subject, trace) as server:
+        page = opened(server, 400)
+        page.click("text=Unfold all")
+        choose(page, 3)
+        channel = page.locator("#panel [aria-label='Any output channel']")
+        channel.fill("13")
+        page.click("#panel >> text=Show this channel, all inputs")
+        page.get_by_text("Output channel 13: point at a pixel").wait_for()
+        arrays = trace.operations[3].arrays
+        assert arrays is not None
+        y = arrays.outputs[0][0]
+        assert exact(page, "engine") == y[13, y.shape[1] // 2, y.shape[2] // 2]
+        page.click("#panel >> text=What moves this unit?")
+        page.get_by_text("What moves unit (16, 16): the brighter, the more").first.wait_for()
 
 
 def test_passes_go_through_the_graph_in_order(opened: Open, lenet_file: Path, lenet_trace: Trace) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from minidnn.tracing import Trace
 from models import command_line
 from models.explorer.server import Server
 from models.explorer.subject import Subject, bundled_image, choose_subject
+from tests.models.explorer.conftest import serving
 from tests.models.explorer.test_page import pixels_of
 
 
@@ -100,12 +100,8 @@ def test_bundled_images_have_the_models_size(channels: int, size: int) -> None:
 
 @pytest.fixture(scope="module")
 def server(lenet_html: str, lenet_subject: Subject, lenet_trace: Trace) -> Iterator[Server]:
-    with Server(lenet_html, lenet_subject, lenet_trace, 0) as running:
-        thread = threading.Thread(target=running.serve_forever)
-        thread.start()
+    with serving(lenet_html, lenet_subject, lenet_trace) as running:
         yield running
-        running.shutdown()
-        thread.join()
 
 
 def get(server: Server, path: str, host: str | None = None) -> tuple[int, bytes]:
