@@ -48,6 +48,7 @@ def test_mistakes_are_told_in_one_line(arguments, message) -> None:
     assert result.stderr.strip().splitlines()[-1].startswith(message)
 
 
+@pytest.mark.slow
 def test_the_engine_is_measured_resumed_and_stored(tmp_path) -> None:
     pytest.importorskip("torch")
     arguments = ("engine", "--quick", "--threads", "1", "--results", str(tmp_path))

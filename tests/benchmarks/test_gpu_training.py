@@ -22,6 +22,7 @@ NAMES = [
 ]
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_a_row_of_a_training_step(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []

@@ -88,6 +88,7 @@ def test_a_version_that_goes_wrong_while_it_is_timed_fails_the_row() -> None:
         registry.withdraw("conv2d_forward", "reference", "tired")
 
 
+@pytest.mark.slow
 def test_a_convolution_is_also_raced_on_a_prepared_weight() -> None:
     row = kernel_benchmark.measure(CASE, "cpu", FAST, ONCE, every_version=True)
     rungs = {name for name in row["contenders"] if name.startswith("minidnn cpu ")}

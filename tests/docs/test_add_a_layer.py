@@ -30,7 +30,8 @@ def copy_of_the_project(folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("compiled", [False, True])
 def test_the_example_passes_the_projects_tests(tmp_path: Path, *, compiled: bool) -> None:
     """Without the compiler, where a kernel's body runs as Python, and with it."""
     project = copy_of_the_project(tmp_path)

@@ -32,6 +32,7 @@ def test_the_recipes_reach_their_aims(log: Path) -> None:
     assert sum(map(float, seconds)) < 900
 
 
+@pytest.mark.slow
 def test_the_picture_has_a_row_for_each_detector(tmp_path: Path) -> None:
     image = pytest.importorskip("PIL.Image")
     for name in ("faster_rcnn_digits", "yolo_digits"):

@@ -488,6 +488,7 @@ def test_killed_runs_end_with_the_same_bits(tmp_path: Path, uninterrupted: Train
     assert_as_uninterrupted(killed_again_and_again(tmp_path, kills=2, seed=0), uninterrupted)
 
 
+@pytest.mark.slow
 def test_killed_runs_with_everything_end_with_the_same_bits(
     tmp_path: Path, uninterrupted_with_everything: Trainer
 ) -> None:
