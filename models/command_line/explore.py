@@ -7,25 +7,13 @@ from typing import Annotated
 
 import typer
 
+from models.command_line.options import ImageShown, WeightsShown
+
 
 def explore(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="The model's name, for example lenet5.")],
-    image: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="What the network is shown.",
-            show_default="a handwritten digit, or a scene of digits for models of colour images",
-        ),
-    ] = None,
-    weights: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="A file of weights, as `minidnn predict` takes them.",
-            show_default="untrained weights",
-        ),
-    ] = None,
+    image: ImageShown = None,
+    weights: WeightsShown = None,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", help="The page.", show_default="MODEL.html"),

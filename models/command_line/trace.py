@@ -7,21 +7,13 @@ from typing import Annotated
 
 import typer
 
+from models.command_line.options import ImageShown, WeightsShown
+
 
 def trace(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="The model's name, for example resnet50.")],
-    image: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="An image file.", show_default="one of the package's digits"),
-    ] = None,
-    weights: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="A file of weights: PyTorch's (.pth, .pt), safetensors, or a checkpoint of `minidnn train`.",
-            show_default="untrained",
-        ),
-    ] = None,
+    image: ImageShown = None,
+    weights: WeightsShown = None,
     json: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write all that was recorded, as JSON.")
     ] = None,

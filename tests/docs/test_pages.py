@@ -24,10 +24,11 @@ def test_python_blocks_run(page: str, tmp_path, monkeypatch) -> None:
     namespace = {"__name__": "page"}
     for prepare in SURROUNDINGS.get(page, ()):
         prepare(namespace)
-    for block in blocks(page):
-        if block.language == "python":
-            source = "\n" * (block.line - 1) + block.text  # so that a traceback names the page's line
-            exec(compile(source, str(DOCS / page), "exec"), namespace)
+    code = [block for block in blocks(page) if block.language == "python"]
+    for block in code:
+        source = "\n" * (block.line - 1) + block.text  # so that a traceback names the page's line
+        exec(compile(source, str(DOCS / page), "exec"), namespace)
+    assert any("assert" in block.text for block in code), f"{page} claims nothing that can be wrong"
 
 
 @pytest.mark.parametrize("page", WITH_SOURCES)

@@ -157,7 +157,7 @@ def test_missing_files_and_folders_are_os_errors(tmp_path: Path) -> None:
         load(tmp_path)
     with pytest.raises(IsADirectoryError, match="is a folder, a file is needed"):
         save({}, tmp_path)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match="state.safetensors cannot be written: there is no folder"):
         save({}, tmp_path / "no" / "state.safetensors")
 
 

@@ -33,7 +33,7 @@ def leaves(arrays: list[np.ndarray]) -> list[Tensor]:
     return [Tensor(array, requires_grad=True) for array in arrays]
 
 
-def close_to_rounding(got: Any, want: np.ndarray) -> None:
+def assert_close_to_rounding(got: Any, want: np.ndarray) -> None:
     """One rounding to half, of a sum in float32."""
     assert got.dtype == np.float32
     np.testing.assert_allclose(got, rounded(want), rtol=2.0**-10, atol=1e-5)
@@ -48,12 +48,12 @@ def test_operands_are_halves_and_results_single(name: str, generator: np.random.
     with amp.autocast():
         y = function(*operands)
     want = function(*truth)
-    close_to_rounding(y.detach().numpy(), want.detach().numpy())
+    assert_close_to_rounding(y.detach().numpy(), want.detach().numpy())
     (upstream,) = drawn(generator, y.shape)
     y.backward(Tensor(upstream))
     want.backward(Tensor(rounded(upstream)))
     for leaf, true in zip(operands, truth, strict=True):
-        close_to_rounding(leaf.grad.numpy(), true.grad.numpy())  # type: ignore[union-attr]
+        assert_close_to_rounding(leaf.grad.numpy(), true.grad.numpy())  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -62,7 +62,7 @@ def test_without_gradients_and_without_bias(name: str, generator: np.random.Gene
     x, weight = drawn(generator, *shapes[:2])
     with amp.autocast(), no_grad():
         y = function(x, weight, None)
-    close_to_rounding(y.numpy(), function(rounded(x), rounded(weight), None).numpy())
+    assert_close_to_rounding(y.numpy(), function(rounded(x), rounded(weight), None).numpy())
 
 
 def test_small_gradients_are_lost_unless_the_loss_is_scaled(generator: np.random.Generator) -> None:
