@@ -13,14 +13,13 @@ from kernels.array import Array
 from kernels.creation import full
 from kernels.device import Device, load_into, to_device
 from kernels.elementwise import cast
-from minidnn.autograd import Function
-from minidnn.modes import is_grad_enabled, no_grad
-from minidnn.tensor import HookHandle, Tensor, apply_many, as_tensor
+from minidnn.modes import is_grad_enabled
+from minidnn.nn.boundary import Gradients, pass_boundary
+from minidnn.tensor import HookHandle, Tensor, as_tensor
 from minidnn.tensor_methods import describe, read_targets
 
 ForwardHook = Callable[["Module", tuple[Any, ...], Any], Any]
 ForwardPreHook = Callable[["Module", tuple[Any, ...]], Any]
-Gradients = tuple[Tensor | None, ...]
 BackwardHook = Callable[["Module", Gradients, Gradients], Any]
 
 
@@ -37,35 +36,6 @@ class Parameter(Tensor):
 
     def __repr__(self) -> str:
         return f"Parameter containing:\n{describe(self, 'tensor')}"
-
-
-class Boundary(Function):
-    """The identity on several tensors; its backward shows the gradients that cross a module's border."""
-
-    is_view = True
-
-    def __init__(self, cross: Callable[[Gradients], Gradients]) -> None:
-        self.cross = cross
-
-    def forward(self, *arrays: Array) -> tuple[Array, ...]:
-        """Return a view of every array."""
-        return tuple(array[...] for array in arrays)
-
-    def backward(self, *grad_outputs: Array | None) -> tuple[Array | None, ...]:
-        """Pass the gradients on, or what the hooks put in their place."""
-        with no_grad():
-            given = tuple(None if array is None else Tensor(array) for array in grad_outputs)
-            return tuple(None if gradient is None else gradient.data for gradient in self.cross(given))
-
-
-def _pass_boundary(cross: Callable[[Gradients], Gradients], values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Send the floating tensors among `values` through one Boundary and leave the rest alone."""
-    places = [i for i, value in enumerate(values) if isinstance(value, Tensor) and value.dtype.kind == "f"]
-    if not places:
-        return values
-    crossed = apply_many(Boundary(cross), *(values[i] for i in places))
-    replaced = dict(zip(places, crossed, strict=True))
-    return tuple(replaced.get(i, value) for i, value in enumerate(values))
 
 
 class IncompatibleKeys(NamedTuple):
@@ -450,15 +420,15 @@ class Module:
             seen["outputs"] = gradients
             return gradients
 
-        marked = _pass_boundary(leave, inputs)
+        marked = pass_boundary(leave, inputs)
         output = self._run_forward_hooks(inputs, self.forward(*marked, **keywords))
         if isinstance(output, tuple):
             return (
-                type(output)(*_pass_boundary(enter, output))
+                type(output)(*pass_boundary(enter, output))
                 if hasattr(output, "_fields")
-                else (_pass_boundary(enter, output))
+                else (pass_boundary(enter, output))
             )
-        return _pass_boundary(enter, (output,))[0]
+        return pass_boundary(enter, (output,))[0]
 
     # ---- printing ------------------------------------------------------------------------------
 
