@@ -8,9 +8,12 @@ also steps over several batches, clipping, averaged weights, early stopping and 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from minidnn import data, manual_seed, nn, optim, save
 from minidnn.data import DataLoader
@@ -37,6 +40,32 @@ class LineReport:
 
     def end(self) -> None:
         print("end", flush=True)
+
+
+class After(LineReport):
+    """Calls functions after every batch and every epoch."""
+
+    def __init__(
+        self, batch: Callable[[], Any] = lambda: None, epoch: Callable[[], Any] = lambda: None
+    ) -> None:
+        self.after_batch, self.after_epoch = batch, epoch
+
+    def batch(self, epoch: int, batch: int, totals: Totals) -> None:
+        self.after_batch()
+
+    def epoch(self, metrics: EpochMetrics) -> None:
+        self.after_epoch()
+
+
+def weights(trainer: Trainer) -> dict[str, np.ndarray]:
+    """Of the averaged model, where there is one."""
+    return {name: tensor.numpy().copy() for name, tensor in trainer.evaluated_model.state_dict().items()}
+
+
+def assert_same_weights(got: dict[str, Any], want: dict[str, Any]) -> None:
+    assert got.keys() == want.keys()
+    for name, value in want.items():
+        assert np.array_equal(np.asarray(got[name]), np.asarray(value)), name
 
 
 def model() -> nn.Module:
