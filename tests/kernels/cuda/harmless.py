@@ -9,12 +9,18 @@ def reason(code: str) -> str:
 
 
 _ALL_LANES = "the line's other threads have the same number"
+_OF_EQUALS = "of two equal numbers either will do"
 _AT_THE_EDGE = "at the edge itself both ways lead to the edge"
 HARMLESS = {
     "xs[i] >= ZERO ? xs[i] : negative_slope * xs[i]": "the slope times zero is zero",
     "if (threadIdx.x != 0) ys[row] = partial[0]": "all other threads write the same number there",
-    "a != a || a >= b ? a : b": "of two equal numbers either will do",
-    "a != a || a <= b ? a : b": "of two equal numbers either will do",
+    "a != a || a >= b ? a : b": _OF_EQUALS,
+    "a != a || a <= b ? a : b": _OF_EQUALS,
+    "before != before || before >= v ? before : v": _OF_EQUALS,
+    "if (!a_nan && a != b) return a >= b;": "they are not equal",
+    "return a != b ? b >= a : j < i": "they are not equal",
+    "return a != b ? b > a : j <= i": "a place that meets itself may as well stay",
+    "if (a_nan) return j >= i": "a place that meets itself may as well stay",
     "return x <= low ? low": _AT_THE_EDGE,
     "x >= high ? high : x": _AT_THE_EDGE,
     "s = s <= 0 ?": _AT_THE_EDGE,
@@ -25,7 +31,17 @@ HARMLESS = {
     "*sums = dy_tile - tile_h * tile_w": "the sums in place of the patch, which nobody reads any more",
     "(x <= ZERO ? e : REAL(1))": "at zero e is one",
     "min(count + start, (long long)THREADS)": "there are no places beyond the items",
+    "xs[i] <= low ? low : xs[i]": _AT_THE_EDGE,
+    "raised >= high ? high : raised": _AT_THE_EDGE,
+    "rest != 0 && (b <= 0) != (rest < 0)": "0 as divisor has gone its own way or left NaN",
+    "rest != 0 && (b < 0) != (rest <= 0)": "the remainder is not 0",
+    "quotient - whole >= ELEMENT(0.5)": "the quotient is next to a whole number, not halfway",
     "x >= 0 ? x + log1p(exp(-x))": "at zero both are log 2",
+    "const double e = exp(x >= 0 ? -x : x)": "at zero both are one",
+    "return (x >= 0 ? 1 : e) / (1 + e)": "at zero both are one",
+    "j = max(i - 1, first)": "nobody asks any more who covers the boxes up to i",
+    "const bool along = depth_step != 1": "which thread fetches what is a matter of speed",
+    "start <= depth; start += DEPTH) {": "a tile behind the last one is full of zeros",
     "c != label && !(z <= 0)": "a class on the margin costs nothing",
     "if (threadIdx.x % LANES != 0) losses[line]": _ALL_LANES,
     "if (threadIdx.x % LANES != 0) ys[plane]": _ALL_LANES,

@@ -1,16 +1,19 @@
 """Whether samples notice changes of kernels.
 
-python -m tests.kernels.cuda.judge < NAMES     a line for every mutant that is named: name, tab, fate
+python -m tests.kernels.cuda.judge < NAMES            a line for every mutant that is named: name, tab, fate
+python -m tests.kernels.cuda.judge --mode thread NAME  what one does to the samples in a sanitizer's mode
 
 A trial is one version on one case in one mode. What the right kernels make of it is found out once, by this
 process: which kernels it launches, and that nothing is wrong. A mutant then takes a child of this process,
 which has all of that in memory, and only trials that launch what the mutant changes: first those that noticed
 the mutants before it. The child compiles the changed file alone, and ends at the first fault. The verdict is
 not touched by that: a mutant survives if no trial of the folder notices it and no test of what samples omit.
+Sanitizers see ghosts in the child of a process that has used them, so that theirs is a process per mutant.
 """
 
 from __future__ import annotations
 
+import argparse
 import functools
 import importlib
 import os
@@ -32,6 +35,7 @@ import pytest
 
 from kernels.cuda import emulator, launch
 from kernels.cuda.emulator import build, compiler
+from kernels.cuda.emulator.modes import PRELOADED
 from kernels.cuda.launch import Source
 from kernels.registry import Version
 from tests.kernels import tables
@@ -40,8 +44,9 @@ from tests.kernels.cuda.mutants import INVALID, NOTICED, SURVIVED, Mutant
 
 SECONDS = 10  # of the processor for one trial, after which a mutant counts as without end
 FIRST = 8  # trials that the first child of a mutant makes; each further one makes FIRST times as many
+Ways = Sequence[tuple[str, Callable[[Any], Any]]]
 # How cases are run until one notices: for values (plain code compiles fastest), bounds, other layouts, races.
-WAYS = (
+WAYS: Ways = (
     ("plain", transfer.to_device),
     ("undefined", transfer.to_device),
     ("undefined", transfer.transposed_to_device),
@@ -54,6 +59,7 @@ TESTS = {
     "conv2d": ("test_implicit.py test_winograd.py test_half.py", ""),
     "cross_entropy": ("test_edges.py", "label"),
     "dropout": ("test_edges.py", "dropout"),
+    "elementwise": ("test_edges.py", "sign"),
     "indexing": ("test_unchecked.py", "index or gather"),
     "linear": ("test_half.py", "linear"),
     "matmul": ("test_edges.py", "product"),
@@ -61,7 +67,7 @@ TESTS = {
     "multi_margin_loss": ("test_edges.py", "label"),
     "nll_loss": ("test_edges.py", "label"),
     "roi_align": ("test_unchecked.py", "region"),
-    "roi_pool": ("test_unchecked.py", "region"),
+    "roi_pool": ("test_unchecked.py", "region or maximum"),
 }
 # What a changed kernel may do to its process: faults of memory and arithmetic, no end.
 DEADLY = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGXCPU)
@@ -94,7 +100,7 @@ class Launched(NamedTuple):
     macros: tuple[tuple[str, str | int], ...]
 
 
-def trials(folders: Sequence[str]) -> list[Trial]:
+def trials(folders: Sequence[str], ways: Ways = WAYS) -> list[Trial]:
     """Every trial of some folders' samples: in each way one case of every operation, then another of each."""
     for folder in folders:
         importlib.import_module(f"kernels.{folder}.gpu")
@@ -108,7 +114,7 @@ def trials(folders: Sequence[str]) -> list[Trial]:
     ranked.sort(key=lambda pair: pair[0])
     return [
         Trial(mode, move, case, version)
-        for mode, move in WAYS
+        for mode, move in ways
         for _, case in ranked
         for version in transfer.device_versions(case.sample.operation)
     ]
@@ -212,7 +218,8 @@ def kernel_at(mutant: Mutant) -> str | None:
 def _compile_for(purpose: str) -> None:
     """Set the compiler for a mode of the emulator, or for tests, which go through several."""
     kind = {"orders": "plain"}.get(purpose, purpose)
-    command = _own_compiler() if kind == "tests" else _compiler_with_headers(kind)
+    whole = kind == "tests" or kind in PRELOADED  # the compiler itself does not bear a sanitizer
+    command = _own_compiler() if whole else _compiler_with_headers(kind)
     os.environ["CXX"] = shlex.join(command)
     compiler.find_compiler.cache_clear()
 
@@ -276,6 +283,10 @@ def _be_a_child(folder: str) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, sys.stdout.fileno())
+    _keep_code_in(folder)
+
+
+def _keep_code_in(folder: str) -> None:
     os.environ["MINIDNN_CACHE_DIR"] = folder
     compiler.object_folder.cache_clear()
 
@@ -303,8 +314,25 @@ def _put_in_place(mutant: Mutant) -> None:
     launch._module.cache_clear()
 
 
-def main() -> None:
+def sanitized_fate(mutant: Mutant, mode: str) -> str:
+    """What becomes of a mutant in this process, which a sanitizer was loaded into."""
+    with tempfile.TemporaryDirectory() as folder:
+        every = trials(mutant.folders, ((mode, transfer.to_device),))
+        build._load_scheduler(mode)  # the one that the sanitizer reports to, not another in the folder
+        _keep_code_in(folder)
+        _put_in_place(mutant)
+        return NOTICED if any(trial.fault() for trial in every) else SURVIVED
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.kernels.cuda.judge", description=__doc__)
+    parser.add_argument("name", nargs="?", help="the mutant for a sanitizer")
+    parser.add_argument("--mode", choices=tuple(PRELOADED), help="the sanitizer's mode")
+    wanted = parser.parse_args(arguments)
     named = {mutant.name: mutant for mutant in mutants.mutants()}
+    if wanted.mode:
+        print(sanitized_fate(named[wanted.name], wanted.mode), flush=True)
+        os._exit(0)  # without the sanitizers' own exit, which trips over fibers
     judge = functools.cache(Judge)
     for name in sys.stdin.read().splitlines():
         mutant = named[name]

@@ -3,11 +3,13 @@
 python -m tests.kernels.cuda.mutants                    of every file that mutants.json does not know as it is
 python -m tests.kernels.cuda.mutants pool2d tiles.cuh   of the files of a folder, of one file
 python -m tests.kernels.cuda.mutants --most 25          of larger files so many of each, drawn by a seed
+python -m tests.kernels.cuda.mutants --survivors        of all files those that are not explained, once more
 python -m tests.kernels.cuda.mutants --draw 20          twenty of all; nothing is written
 
 A mutant is noticed if it does not come through the samples of its folder, see judge.py: wrong values, a fault
-that the emulator finds, no end. Those that do not compile are no mutants. What survives is listed with the
-reason in harmless.py. mutants.json is written after every file: a run that was stopped goes on from there.
+that the emulator finds, no end. Whoever does is tried in the sanitizers' modes too, which are slow. Those
+that do not compile are no mutants. What survives is listed with the reason in harmless.py. mutants.json is
+written after every file: a run that was stopped goes on from there.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kernels.cuda import emulator
+from kernels.cuda.emulator.modes import PRELOADED
 from kernels.cuda.launch import Source
 from tests.kernels.cuda.harmless import reason
 
@@ -145,7 +149,9 @@ def _mutants_of(path: Path) -> Iterator[Mutant]:
 
 
 def fates(chosen: Sequence[Mutant]) -> Iterator[tuple[Mutant, str]]:
-    """What becomes of each, from a process that judges one after the other."""
+    """What becomes of each, from a process that judges one after the other, and if need be from
+    sanitizers.
+    """
     command = [sys.executable, "-m", "tests.kernels.cuda.judge"]
     alone = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # it forks
     with subprocess.Popen(
@@ -159,7 +165,19 @@ def fates(chosen: Sequence[Mutant]) -> Iterator[tuple[Mutant, str]]:
             name, _, what = judge.stdout.readline().rstrip("\n").partition("\t")
             if name != mutant.name:
                 raise RuntimeError(f"the judge ended before {mutant.name}")
+            if what == SURVIVED and not reason(mutant.after):
+                what = _sanitized_fate(mutant)
             yield mutant, what
+
+
+def _sanitized_fate(mutant: Mutant) -> str:
+    for mode in PRELOADED:
+        command = [sys.executable, "-m", "tests.kernels.cuda.judge", mutant.name, "--mode", mode]
+        settings = {**os.environ, **emulator.sanitizer_environment(mode)}
+        ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=settings, check=True)
+        if ended.stdout.splitlines()[-1] == NOTICED:
+            return NOTICED
+    return SURVIVED
 
 
 def survivors(found: dict[Mutant, str]) -> list[Mutant]:
@@ -206,6 +224,20 @@ def _row(found: dict[Mutant, str], of: int) -> dict[str, Any]:
     }
 
 
+def _judge_survivors() -> None:
+    """Judge those once more that nobody has explained, and give the reasons of the others anew."""
+    named = {mutant.name: mutant for mutant in mutants()}
+    for source, row in results().items():
+        if row["fingerprint"] != fingerprint(source):
+            continue
+        before = [named[name] for name in row["survivors"]]
+        found = dict.fromkeys(before, SURVIVED)
+        found.update(fates(survivors(found)))
+        again = _row(found, len(found)) if found else row
+        noticed = row["noticed"] + len(before) - len(again["survivors"])
+        _write(source, {**row, "noticed": noticed, "survivors": again["survivors"]})
+
+
 def _write(source: str, row: dict[str, Any]) -> None:
     temporary = RESULTS.with_suffix(".part")
     temporary.write_text(json.dumps({**results(), source: row}, indent=1, sort_keys=True) + "\n")
@@ -244,8 +276,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "names", nargs="*", help="files and folders of kernels/, also where nothing has changed"
     )
     parser.add_argument("--most", type=int, help="how many of a file, drawn; all by default")
+    parser.add_argument("--survivors", action="store_true", help="of all files those without a reason")
     parser.add_argument("--draw", type=int, help="how many of all")
     wanted = parser.parse_args(arguments)
+    if wanted.survivors:
+        _judge_survivors()
+        return
     every = mutants(wanted.names)
     if not wanted.draw:
         _run(every, wanted.most, anew=bool(wanted.names))

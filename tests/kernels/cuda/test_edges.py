@@ -13,6 +13,7 @@ from kernels.cross_entropy import cross_entropy_backward, cross_entropy_forward
 from kernels.depthwise_conv2d import depthwise_conv2d_forward
 from kernels.device import Device
 from kernels.dropout import dropout_forward
+from kernels.elementwise import absolute
 from kernels.matmul import matmul
 from kernels.multi_margin_loss import multi_margin_loss_backward, multi_margin_loss_forward
 from kernels.nll_loss import nll_loss_backward, nll_loss_forward
@@ -27,6 +28,11 @@ def test_dropout_draws_the_hosts_mask_bit_for_bit(dtype: Any, device: Device) ->
     wanted = dropout_forward(x, 0.3, seed=2**63 + 5)
     got = dropout_forward(device.module.asarray(x), 0.3, seed=2**63 + 5)
     assert got.get().tobytes() == wanted.tobytes()
+
+
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+def test_an_absolute_value_has_no_sign(zero: float, device: Device) -> None:
+    assert not np.signbit(absolute(device.module.asarray(np.array([zero]))).get()[0])
 
 
 @pytest.mark.parametrize("wrong", [-3, 4])

@@ -30,6 +30,14 @@ def test_an_index_beyond_its_axis_reads_nan_and_writes_nothing(wrong: int, devic
     assert np.array_equal(written, [x.get()[0], [1, 1], x.get()[2]])
 
 
+def test_an_index_beyond_the_second_axis_is_not_in_the_next_row(device: Device) -> None:
+    x = device.module.asarray(GENERATOR.standard_normal((3, 2)))
+    rows, columns = (device.module.asarray(np.array(numbers)) for numbers in ([0, 1], [2, 1]))
+    taken = index_forward(x, (rows, columns)).get()
+    assert np.array_equal(np.isnan(taken), [True, False])
+    assert taken[1] == x.get()[1, 1]
+
+
 @pytest.mark.parametrize("wrong", [-1, 2])
 def test_gather_takes_no_index_beyond_the_axis(wrong: int, device: Device) -> None:
     x, index = device.module.asarray(np.ones((2, 2))), device.module.asarray(np.array([[1, wrong], [0, 1]]))
@@ -60,6 +68,13 @@ def test_a_region_of_no_image_gives_nan_and_takes_no_gradient(image: float, devi
     ]
     for gradient in gradients:
         assert not gradient.get().any()
+
+
+@pytest.mark.parametrize("wrong", [-1, 4])
+def test_a_maximum_beside_the_plane_takes_no_gradient(wrong: int, device: Device) -> None:
+    one, argmax = np.ones((1, 2, 1, 1)), np.full((1, 2, 1, 1), wrong)
+    arrays = (device.module.asarray(array) for array in (one, argmax, np.zeros((1, 5))))
+    assert not roi_pool_backward(*arrays, (1, 2, 2, 2)).get().any()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

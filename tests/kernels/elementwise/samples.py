@@ -127,6 +127,12 @@ SAMPLES = [
         for shape in (SHAPES if not kind else ["deep"])
     ),
     Sample("power", "squared", lambda draw: (draw.normal(3, 2), np.array(2, draw.dtype))),
+    # In float32 the quotients without their remainders come out just below the whole numbers that they are.
+    Sample(
+        "floor_divide",
+        "rounded",
+        lambda draw: ((np.arange(73, 80) / 8).astype(draw.dtype), np.array(0.7, draw.dtype)),
+    ),
     clip("both", normal, (3, 4), -0.5, 0.75),
     clip("low-only", eighths, (2, 5), 0.25, None),
     clip("high-only", eighths, (2, 5), None, 0.25),

@@ -130,6 +130,7 @@ SAMPLES = [
     nonzero("float", eighths, (3, 2, 4)),
     nonzero("special", special, (20,)),
     nonzero("int", numbers, (5, 3)),
+    nonzero("several-chunks", eighths, (3, 50)),
     nonzero("scalar", truths, ()),
     nonzero("empty", normal, (0, 3)),
 ]

@@ -35,6 +35,7 @@ SAMPLES = [
     product("stretched", (2, 3, 4), (2, 1), (3,)),
     product("one-matrix", (2, 3, 4), (2, 2)),
     product("several-tiles", (66, 19, 3)),
+    product("whole-tiles-across", (66, 3, 64)),
     product("no-inner", (2, 0, 3)),
     product("no-rows", (0, 3, 2), (2,)),
     product("no-stack", (2, 3, 2), (0,)),

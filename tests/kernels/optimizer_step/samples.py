@@ -34,6 +34,7 @@ def adam(
     step: int = 3,
     beta1: float = 0.9,
     beta2: float = 0.999,
+    eps: float = 1e-8,
     weight_decay: float = 0.0,
     amsgrad: bool = False,
 ) -> Sample:
@@ -41,7 +42,7 @@ def adam(
         squares = draw.uniform(*shape, high=1.5)
         largest = draw.uniform(*shape, high=2.0) if amsgrad else None
         averages = (draw.normal(*shape), squares, largest)
-        coefficients = (step, 0.01, beta1, beta2, 1e-8, weight_decay)
+        coefficients = (step, 0.01, beta1, beta2, eps, weight_decay)
         return (draw.normal(*shape), draw.normal(*shape), *averages, *coefficients)
 
     return Sample(operation, label, make, writes=(0, 2, 3, 4) if amsgrad else (0, 2, 3))
@@ -51,6 +52,7 @@ def rmsprop(
     label: str,
     *shape: int,
     alpha: float = 0.9,
+    eps: float = 1e-8,
     weight_decay: float = 0.0,
     momentum: float = 0.0,
     centered: bool = False,
@@ -59,7 +61,7 @@ def rmsprop(
         squares = draw.uniform(*shape, low=0.5, high=1.5)
         mean = draw.uniform(*shape, low=-0.5, high=0.5) if centered else None
         buffer = draw.normal(*shape) if momentum else None
-        coefficients = (0.01, alpha, 1e-8, weight_decay, momentum)
+        coefficients = (0.01, alpha, eps, weight_decay, momentum)
         return (draw.normal(*shape), draw.normal(*shape), squares, mean, buffer, *coefficients)
 
     writes = (0, 2, *((3,) if centered else ()), *((4,) if momentum else ()))
@@ -87,12 +89,14 @@ SAMPLES = [
             adam(operation, "weight-decay", 6, weight_decay=0.05),
             adam(operation, "amsgrad", 4, 3, weight_decay=0.05, amsgrad=True),
             adam(operation, "no-memory", 5, beta1=0.0, beta2=0.0),
+            adam(operation, "large-eps", 5, eps=0.1),
             adam(operation, "late", 5, step=100_000),
         )
     ),
     rmsprop("plain", 3, 5),
     rmsprop("scalar"),
     rmsprop("empty", 0, 3, momentum=0.9, centered=True),
+    rmsprop("large-eps", 5, eps=0.1),
     rmsprop("weight-decay", 2, 3, 4, weight_decay=0.05),
     rmsprop("momentum", 7, momentum=0.9),
     rmsprop("centered", 7, centered=True),
