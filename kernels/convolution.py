@@ -36,7 +36,7 @@ def check_window(window: Window, kernel: Sequence[int] | None = None) -> None:
 def check_planes(name: str, x: Array) -> None:
     """Require (N, C, H, W) with C, H, W >= 1; an empty batch is welcome (ValueError otherwise)."""
     check_rank(name, x, 4)
-    if min(x.shape[1:]) < 1:
+    if 0 in x.shape[1:]:
         raise ValueError(f"{name} must have positive channels, height and width, got shape {tuple(x.shape)}")
 
 
@@ -48,7 +48,7 @@ def check_weight(weight: Array, groups: int) -> None:
         TypeError: groups is not an integer.
     """
     check_rank("weight", weight, 4)
-    if min(weight.shape) < 1:
+    if 0 in weight.shape:
         raise ValueError(f"weight must not be empty, got shape {tuple(weight.shape)}")
     check_groups("weight", weight.shape[0], groups)
 

@@ -100,7 +100,15 @@ class Window:
         Raises:
             ValueError: the padded input is smaller than the window's extent (in ceil mode: by a stride).
         """
-        return self._output_length(size, 0), self._output_length(size, 1)
+        return _output_size(self, tuple(size))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """Kept: at every run some table is asked for what follows from a window."""
+        return hash((self.kernel, self.stride, self.padding, self.dilation, self.ceil_mode))
 
     def _output_length(self, size: Sequence[int], axis: int) -> int:
         length, (before, after), stride = size[axis], self.padding[axis], self.stride[axis]
@@ -138,6 +146,12 @@ class Window:
                 f"the transposed convolution's output would have size {(height, width)}; it needs >= 1"
             )
         return height, width
+
+
+@lru_cache(maxsize=4096)
+def _output_size(window: Window, size: tuple[int, ...]) -> Pair:
+    """The answer of `Window.output_size`, kept: layers ask at every run."""
+    return window._output_length(size, 0), window._output_length(size, 1)
 
 
 @lru_cache(maxsize=1024)

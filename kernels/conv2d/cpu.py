@@ -18,7 +18,7 @@ from kernels.conv2d.versions import announce_version, pack_nothing
 from kernels.cpu.compilation import contiguous, parallel, tasks_for
 from kernels.cpu.endings import CODES as ENDINGS
 from kernels.cpu.endings import end_with
-from kernels.linear.cpu import linear_forward_tiles
+from kernels.linear.cpu import write_outputs
 from kernels.memory import empty
 from kernels.prepared import PreparedWeight, activate
 from kernels.threads import get_num_threads
@@ -127,11 +127,11 @@ def _run_one_position(
     if x.shape[2:] != (1, 1):
         packed = replace(prepared, packed=_pack(prepared.weight, x.shape, window, groups))
         return _run_fused(x, packed, bias, window, groups, activation)
-    weight = prepared.weight
-    y = linear_forward_tiles(x.reshape(x.shape[:2]), weight.reshape(weight.shape[:2]), bias)
+    y = empty((x.shape[0], prepared.weight.shape[0], 1, 1), x.dtype)
+    write_outputs(x, prepared.weight, bias, y)
     if activation is not None:
         end_with(ENDINGS[activation], y.reshape(-1))
-    return y.reshape(*y.shape, 1, 1)
+    return y
 
 
 # ---- columns materialised --------------------------------------------------------------------------

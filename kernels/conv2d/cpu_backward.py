@@ -13,7 +13,7 @@ from kernels.conv2d.cpu_fused import launch, make_plan, pack_filters
 from kernels.conv2d.cpu_geometry import is_one_position, is_pointwise
 from kernels.conv2d.versions import TYPES
 from kernels.cpu.compilation import contiguous, parallel, tasks_for
-from kernels.cpu.product import product
+from kernels.linear.cpu import write_input_gradient, write_weight_gradient
 from kernels.memory import empty
 from kernels.registry import implements
 from kernels.threads import get_num_threads
@@ -33,6 +33,22 @@ PLANE_PART = 4096
 def conv2d_backward_weight_patches(grad_output: Array, x: Array, window: Window, groups: int) -> Array:
     """dW = dY X^T without building X."""
     return weight_gradient(grad_output, x, window, groups)
+
+
+@implements(
+    conv2d_backward_weight,
+    "one_position",
+    "planes of one element: the product of a fully connected layer",
+    backend="cpu",
+    fits=lambda grad_output, x, window, groups: (
+        x.dtype in TYPES and is_one_position(x.shape[2:], window, groups)
+    ),
+)
+def conv2d_backward_weight_one_position(grad_output: Array, x: Array, window: Window, groups: int) -> Array:
+    """dW = dY^T X for matrices (N, O) and (N, C)."""
+    grad_weight = empty((grad_output.shape[1], x.shape[1], 1, 1), x.dtype)
+    write_weight_gradient(grad_output, x, grad_weight)
+    return grad_weight
 
 
 @implements(
@@ -83,8 +99,7 @@ def conv2d_backward_input_one_position(
 ) -> Array:
     """dX = dY W for matrices (N, O) and (O, C)."""
     grad_x = empty(tuple(input_shape), grad_output.dtype)
-    dy = contiguous(grad_output)[:, :, 0, 0]
-    product(dy, (dy.shape[1], 1), contiguous(weight)[:, :, 0, 0], grad_x[:, :, 0, 0])
+    write_input_gradient(grad_output, weight, grad_x)
     return grad_x
 
 

@@ -201,11 +201,13 @@ def _announce(m: int) -> None:
         *(name, idea(m), pack, run),
         fits=lambda weight_shape, input_shape, window, groups: has_winograd(window),
         pays=lambda weight_shape, input_shape, window, groups: (
-            fills_vectors(weight_shape[0], input_shape[1], groups)
+            has_winograd(window)
+            and fills_vectors(weight_shape[0], input_shape[1], groups)
             and best_tile(window.output_size(input_shape[2:])) == m
         ),
         pays_cold=lambda weight_shape, input_shape, window, groups: (
-            fills_vectors(weight_shape[0], input_shape[1], groups)
+            has_winograd(window)
+            and fills_vectors(weight_shape[0], input_shape[1], groups)
             and best_tile_cold(input_shape[0], window.output_size(input_shape[2:])) == m
         ),
         default_types=DEFAULT_TYPES,
@@ -219,7 +221,8 @@ def _announce(m: int) -> None:
             grad_output.dtype in TYPES and has_winograd(window)
         ),
         pays=lambda grad_output, weight, input_shape, window, groups: (
-            grad_output.dtype in DEFAULT_TYPES
+            has_winograd(window)
+            and grad_output.dtype in DEFAULT_TYPES
             and fills_vectors(weight.shape[0], input_shape[1], groups)
             and grad_output.size * input_shape[1] // groups >= SMALLEST_LAYER
             and best_tile_cold(input_shape[0], (input_shape[2], input_shape[3])) == m

@@ -275,7 +275,8 @@ def announce_winograd_weight() -> None:
         backend="cpu",
         fits=lambda grad_output, x, window, groups: x.dtype in TYPES and has_winograd(window),
         pays=lambda grad_output, x, window, groups: (
-            x.dtype in DEFAULT_TYPES
+            has_winograd(window)
+            and x.dtype in DEFAULT_TYPES
             and fills_vectors(grad_output.shape[1], x.shape[1], groups)
             and grad_output.size * x.shape[1] // groups >= SMALLEST_LAYER
         ),

@@ -7,7 +7,7 @@ The weight (O, I) is read once and as it lies, for with few samples its way from
   weight's elements, so that only the samples are transposed.
 
 Both gradients are plain products: dX = dY W and dW = dY^T X, see `kernels/cpu/product.py`. For a single
-sample dX is a sum of scaled rows of the weight, which are read as they come.
+sample dX is a sum of scaled rows of the weight, which are read as they come, and dW's rows are x, scaled.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
@@ -40,13 +39,34 @@ PART = 256
 SMALLEST_TASK = 1 << 15
 
 
+def _sums(simd: VectorBuilder, vectors: Sequence[Any]) -> Any:
+    """Return the vector of the vectors' sums; there are at most as many as lanes, a power of two.
+
+    In step d = lanes / 2, ..., 2, 1 elements d apart are added. What is left of two vectors fills one, so
+    there are half as many after every step, until one holds the sum of vector i from lane i lanes / count
+    on. All sums are added up in the same order.
+    """
+    count, distance = len(vectors), simd.lanes // 2
+    while distance:
+        half = (len(vectors) + 1) // 2
+        second = [simd.lanes if lane & distance else 0 for lane in range(simd.lanes)]
+        lower = [second[lane] + (lane & ~distance) for lane in range(simd.lanes)]
+        upper = [place + distance for place in lower]
+        vectors = [
+            simd.builder.fadd(simd.shuffle(*pair, lower), simd.shuffle(*pair, upper))
+            for pair in zip(vectors[:half], vectors[-half:], strict=True)
+        ]
+        distance //= 2
+    return simd.shuffle(vectors[0], vectors[0], range(0, simd.lanes, simd.lanes // count))
+
+
 def _make_dots(rows: int, samples: int) -> Any:
     """Return the intrinsic for the dot products of `rows` rows with `samples` samples."""
 
     def dots(
         typing_context: Any, length: Any, w: Any, w_at: Any, count: Any, x: Any, x_at: Any, batch: Any, y: Any
     ) -> Any:
-        """y[r samples + n] = sum_i w[w_at + r length + i] x[x_at + n length + i] for r < count and n < batch.
+        """y[n rows + r] = sum_i w[w_at + r length + i] x[x_at + n length + i] for r < count and n < batch.
 
         length, count and batch are at least 1; the other results have no meaning.
         """
@@ -70,11 +90,11 @@ def _make_dots(rows: int, samples: int) -> Any:
             def add(sums: Sequence[Any], load: Any) -> list[Any]:
                 """Multiply the vectors that load(row) returns."""
                 of_x = [load(start) for start in x_rows]
-                new = []
+                new = list(sums)
                 for r in range(rows):
                     of_w = load(w_rows[r])
                     for n in range(samples):
-                        new.append(simd.multiply_add(of_w, of_x[n], sums[r * samples + n]))
+                        new[n * rows + r] = simd.multiply_add(of_w, of_x[n], sums[n * rows + r])
                 return new
 
             def step(k: Any, sums: Sequence[Any]) -> list[Any]:
@@ -87,14 +107,10 @@ def _make_dots(rows: int, samples: int) -> Any:
             left = builder.sub(length, end)
             totals = add(totals, lambda start: simd.load_partial(simd.after(start, end), left, zero))
             target = simd.address(kinds[7], y, INDEX(0))
-            for i, total in enumerate(totals):
-                distance = simd.lanes // 2
-                while distance:
-                    order = [lane ^ distance for lane in range(simd.lanes)]
-                    total = builder.fadd(total, simd.shuffle(total, total, order))
-                    distance //= 2
-                element = builder.extract_element(total, ir.IntType(32)(0))
-                builder.store(element, simd.after(target, i))
+            for first in range(0, len(totals), simd.lanes):
+                group = totals[first : first + simd.lanes]
+                narrow = VectorBuilder(context, builder, kinds[7], lanes=len(group))
+                narrow.store(_sums(simd, group), simd.after(target, first))
             return context.get_dummy_value()
 
         index = types.intp
@@ -128,8 +144,10 @@ def multiply_few(
             else:
                 _four_samples(inputs, weight, o * inputs, count, x, first * inputs, there, sums)
             for n in range(there):
-                for r in range(count):
-                    y[(first + n) * outputs + o + r] = sums[r * samples + n] + bias[o + r]
+                at = (first + n) * outputs + o
+                results, offsets, products = y[at : at + count], bias[o : o + count], sums[n * step :]
+                for r in range(results.size):
+                    results[r] = products[r] + offsets[r]
 
 
 @parallel
@@ -261,6 +279,15 @@ def combine_rows(task: int, tasks: int, scale: Any, weight: Any, y: Any) -> None
         _one_row(last - first, y, first, weight, o * inputs + first, inputs, scale, o)
 
 
+@parallel
+def outer_product(task: int, tasks: int, dy: Any, x: Any, grad_weight: Any) -> None:
+    """grad_weight[o, i] = dy[o] x[i], flat; tasks share the rows."""
+    for o in range(dy.size * task // tasks, dy.size * (task + 1) // tasks):
+        factor, row = dy[o], grad_weight[o * x.size : (o + 1) * x.size]
+        for i in range(row.size):
+            row[i] = factor * x[i]
+
+
 def _fits(first: Array, second: Array, *_: Any) -> bool:
     return first.dtype in TYPES
 
@@ -270,39 +297,62 @@ def _fits(first: Array, second: Array, *_: Any) -> bool:
 )
 def linear_forward_tiles(x: Array, weight: Array, bias: Array | None) -> Array:
     """Y = X W^T + b, the weight read once."""
-    (batch, inputs), outputs = x.shape, weight.shape[0]
-    y = empty((batch, outputs), x.dtype)
+    y = empty((x.shape[0], weight.shape[0]), x.dtype)
+    write_outputs(x, weight, bias, y)
+    return y
+
+
+def write_outputs(x: Array, weight: Array, bias: Array | None, y: Array) -> None:
+    """Write Y = X W^T + b to y (N, O) for x (N, I) and weight (O, I); axes of length 1 may follow."""
+    (batch, inputs), outputs = x.shape[:2], weight.shape[0]
     offsets = np.zeros(outputs, x.dtype) if bias is None else contiguous(bias)
     if y.size == 0 or inputs == 0:
-        y[...] = offsets
-        return y
-    values, filters = contiguous(x).reshape(-1), contiguous(weight).reshape(-1)
-    tasks = tasks_for(weight.size * batch, SMALLEST_TASK)
+        y.reshape(batch, outputs)[...] = offsets
+        return
+    values, filters, results = contiguous(x).reshape(-1), contiguous(weight).reshape(-1), y.reshape(-1)
+    tasks = tasks_for(filters.size * batch, SMALLEST_TASK)
     if batch <= SAMPLES:
-        multiply_few(tasks, values, filters, offsets, y.reshape(-1), batch, inputs)
-        return y
+        multiply_few(tasks, values, filters, offsets, results, batch, inputs)
+        return
     lanes = lanes_of(x.dtype)
     panels = empty(-(-batch // lanes) * lanes * inputs, x.dtype)
     transpose_samples(tasks_for(x.size), values, batch, inputs, panels)
-    multiply_many(tasks, panels, filters, offsets, y.reshape(-1), batch, inputs)
-    return y
+    multiply_many(tasks, panels, filters, offsets, results, batch, inputs)
 
 
 @implements(linear_backward_input, "tiles", "a tiled product that reads the weight in place", fits=_fits)
 def linear_backward_input_tiles(grad_output: Array, weight: Array) -> Array:
     """dX = dY W."""
     grad_x = empty((grad_output.shape[0], weight.shape[1]), weight.dtype)
-    if len(grad_output) == 1:
-        values, filters = contiguous(grad_output).reshape(-1), contiguous(weight).reshape(-1)
-        combine_rows(tasks_for(weight.size, SMALLEST_TASK), values, filters, grad_x.reshape(-1))
-        return grad_x
-    product(contiguous(grad_output), (weight.shape[0], 1), contiguous(weight), grad_x)
+    write_input_gradient(grad_output, weight, grad_x)
     return grad_x
+
+
+def write_input_gradient(grad_output: Array, weight: Array, grad_x: Array) -> None:
+    """Write dX = dY W to grad_x (N, I) for dY (N, O) and weight (O, I); axes of length 1 may follow."""
+    dy, filters = contiguous(grad_output), contiguous(weight)
+    if len(dy) == 1:
+        tasks = tasks_for(filters.size, SMALLEST_TASK)
+        combine_rows(tasks, dy.reshape(-1), filters.reshape(-1), grad_x.reshape(-1))
+        return
+    outputs, inputs = filters.shape[:2]
+    product(dy, (outputs, 1), filters.reshape(outputs, inputs), grad_x.reshape(-1, inputs))
 
 
 @implements(linear_backward_weight, "tiles", "a tiled product that reads the samples in place", fits=_fits)
 def linear_backward_weight_tiles(grad_output: Array, x: Array) -> Array:
     """dW = dY^T X."""
     grad_weight = empty((grad_output.shape[1], x.shape[1]), x.dtype)
-    product(contiguous(grad_output), (1, grad_output.shape[1]), contiguous(x), grad_weight)
+    write_weight_gradient(grad_output, x, grad_weight)
     return grad_weight
+
+
+def write_weight_gradient(grad_output: Array, x: Array, grad_weight: Array) -> None:
+    """Write dW = dY^T X to grad_weight (O, I) for dY (N, O) and x (N, I); axes of length 1 may follow."""
+    dy, values = contiguous(grad_output), contiguous(x)
+    if len(x) == 1:
+        tasks = tasks_for(grad_weight.size, SMALLEST_TASK)
+        outer_product(tasks, dy.reshape(-1), values.reshape(-1), grad_weight.reshape(-1))
+        return
+    outputs, inputs = grad_weight.shape[:2]
+    product(dy, (1, outputs), values.reshape(-1, inputs), grad_weight.reshape(outputs, inputs))
