@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,9 @@ from kernels.conv2d.cpu_fused import launch, make_plan, pack_filters
 from kernels.conv2d.cpu_geometry import is_one_position, is_pointwise
 from kernels.conv2d.versions import TYPES
 from kernels.cpu.compilation import contiguous, parallel, tasks_for
+from kernels.cpu.product import product
+from kernels.cpu.simd import vector_lanes
+from kernels.cpu.transposition import transpose_block
 from kernels.linear.cpu import write_input_gradient, write_weight_gradient
 from kernels.memory import empty
 from kernels.registry import implements
@@ -21,6 +25,30 @@ from kernels.window import Window
 
 # Elements of a plane that are summed up by themselves, which keeps rounding errors small.
 PLANE_PART = 4096
+# Where "one_image" pays: at most so many positions, for with more it costs little to pack the weight, and a
+# weight of at least so many elements for the gradient of the input and for its own.
+FEW_POSITIONS = 64
+LARGE_FOR_INPUT, LARGE_FOR_WEIGHT = 1 << 12, 1 << 18
+
+
+def is_one_image(input_shape: Sequence[int], window: Window, groups: int) -> bool:
+    """Whether the planes of a single image and a 1x1 weight are all that two matrix products need."""
+    return input_shape[0] == groups == 1 and is_pointwise(window)
+
+
+@parallel
+def transpose_matrix(task: int, tasks: int, matrix: Any, rows: int, turned: Any) -> None:
+    """turned (columns, rows) = the transposed matrix (rows, columns), both flat; tasks share the columns."""
+    lanes, columns = vector_lanes(matrix), matrix.size // rows
+    vectors = (columns + lanes - 1) // lanes
+    for vector in range(vectors * task // tasks, vectors * (task + 1) // tasks):
+        column = vector * lanes
+        for row in range(0, rows, lanes):
+            count = min(lanes, rows - row)
+            transpose_block(
+                *(turned, column * rows + row, rows, matrix, row * columns + column, columns),
+                *(count, min(lanes, columns - column), count),
+            )
 
 
 @implements(
@@ -33,6 +61,26 @@ PLANE_PART = 4096
 def conv2d_backward_weight_patches(grad_output: Array, x: Array, window: Window, groups: int) -> Array:
     """dW = dY X^T without building X."""
     return weight_gradient(grad_output, x, window, groups)
+
+
+@implements(
+    conv2d_backward_weight,
+    "one_image",
+    "1x1 on one image: the product of two matrices, of which the smaller is turned",
+    backend="cpu",
+    fits=lambda grad_output, x, window, groups: x.dtype in TYPES and is_one_image(x.shape, window, groups),
+    pays=lambda grad_output, x, window, groups: (
+        math.prod(x.shape[2:]) <= FEW_POSITIONS and grad_output.shape[1] * x.shape[1] >= LARGE_FOR_WEIGHT
+    ),
+)
+def conv2d_backward_weight_one_image(grad_output: Array, x: Array, window: Window, groups: int) -> Array:
+    """dW = dY X^T for planes as rows (O, H W) and (C, H W)."""
+    outputs, channels, positions = grad_output.shape[1], x.shape[1], math.prod(x.shape[2:])
+    turned = empty((positions, channels), x.dtype)
+    transpose_matrix(tasks_for(x.size), contiguous(x).reshape(-1), channels, turned.reshape(-1))
+    grad_weight = empty((outputs, channels, 1, 1), x.dtype)
+    product(contiguous(grad_output), (positions, 1), turned, grad_weight.reshape(outputs, channels))
+    return grad_weight
 
 
 @implements(
@@ -82,6 +130,31 @@ def conv2d_backward_input_pointwise(
     plan = make_plan(grad_output.shape, input_shape[1], window, groups, weight.dtype, threads)
     grad_x = empty(plan.out_shape, weight.dtype)
     launch(plan, grad_output, pack_filters(weight, groups, turned=True), None, grad_x, None)
+    return grad_x
+
+
+@implements(
+    conv2d_backward_input,
+    "one_image",
+    "1x1 on one image: the product's columns are channels, so that the weight is read as it lies",
+    backend="cpu",
+    fits=lambda grad_output, weight, input_shape, window, groups: (
+        weight.dtype in TYPES and is_one_image(input_shape, window, groups)
+    ),
+    pays=lambda grad_output, weight, input_shape, window, groups: (
+        math.prod(input_shape[2:]) <= FEW_POSITIONS and weight.size >= LARGE_FOR_INPUT
+    ),
+)
+def conv2d_backward_input_one_image(
+    grad_output: Array, weight: Array, input_shape: Sequence[int], window: Window, groups: int
+) -> Array:
+    """dX^T = dY^T W for planes as rows, which are turned at the end."""
+    (outputs, channels), positions = weight.shape[:2], math.prod(input_shape[2:])
+    turned = empty((positions, channels), weight.dtype)
+    filters = contiguous(weight).reshape(outputs, channels)
+    product(contiguous(grad_output), (1, positions), filters, turned)
+    grad_x = empty(tuple(input_shape), weight.dtype)
+    transpose_matrix(tasks_for(grad_x.size), turned.reshape(-1), positions, grad_x.reshape(-1))
     return grad_x
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -66,35 +68,61 @@ def test_within_the_bound_of_the_sums(problem) -> None:
         assert np.all(np.abs(got - want) <= bound)
 
 
+# Version, (batch, channels in and out, size of x, groups): 1x1 layers.
 POINTWISE = {
-    "one-image": (1, (70, 100), (5, 7), 1),
-    "many-images": (9, (48, 50), (3, 4), 1),
-    "deep": (2, (24, 900), (6, 5), 1),  # two blocks of the depth
-    "groups": (2, (36, 24), (5, 11), 4),
+    "one-image": ("pointwise", (1, (70, 100), (5, 7), 1)),
+    "many-images": ("pointwise", (9, (48, 50), (3, 4), 1)),
+    "deep": ("pointwise", (2, (24, 900), (6, 5), 1)),  # two blocks of the depth
+    "groups": ("pointwise", (2, (36, 24), (5, 11), 4)),
+    "in-place": ("one_image", (1, (137, 300), (7, 5), 1)),
+    "one-position": ("one_position", (1, (137, 259), (1, 1), 1)),
+    "few-positions": ("one_position", (5, (137, 259), (1, 1), 1)),
 }
+
+
+def of_any_number_of_tasks(compute: Callable[[], np.ndarray]) -> np.ndarray:
+    """The result, which must have the same bits for 1, 2 and 3 tasks."""
+    before, results = kernels.get_num_threads(), []
+    try:
+        for number in (1, 2, 3):
+            kernels.set_num_threads(number)
+            results.append(compute())
+    finally:
+        kernels.set_num_threads(before)
+    assert all(result.tobytes() == results[0].tobytes() for result in results)
+    return results[0]
 
 
 @pytest.mark.parametrize("name", POINTWISE)
 def test_the_input_gradient_of_a_pointwise_layer(name: str) -> None:
     """The same bound, and the same bits for any number of tasks."""
-    batch, (channels, outputs), size, groups = POINTWISE[name]
+    version, (batch, (channels, outputs), size, groups) = POINTWISE[name]
     draw, window, shape = Draw(2, np.float32), Window.of(1), (batch, channels, *size)
     weight, upstream = draw.normal(outputs, channels // groups, 1, 1), draw.normal(batch, outputs, *size)
     exact = upstream.astype(np.float64), weight.astype(np.float64)
     with kernels.use(backend="reference"):
         wanted = conv2d_backward_input(*exact, shape, window, groups)
         magnitude = conv2d_backward_input(*map(np.abs, exact), shape, window, groups)
-    before, results = kernels.get_num_threads(), []
-    try:
-        for number in (1, 2, 3):
-            kernels.set_num_threads(number)
-            with kernels.use("cpu", conv2d_backward_input="pointwise"):
-                results.append(conv2d_backward_input(upstream, weight, shape, window, groups))
-    finally:
-        kernels.set_num_threads(before)
+    with kernels.use("cpu", conv2d_backward_input=version):
+        got = of_any_number_of_tasks(lambda: conv2d_backward_input(upstream, weight, shape, window, groups))
     bound = 2 * np.sqrt(outputs // groups) * np.finfo(np.float32).eps * magnitude
-    assert np.all(np.abs(results[0] - wanted) <= bound)
-    assert all(result.tobytes() == results[0].tobytes() for result in results)
+    assert np.all(np.abs(got - wanted) <= bound)
+
+
+@pytest.mark.parametrize("name", [name for name, (version, _) in POINTWISE.items() if version != "pointwise"])
+def test_the_weight_gradient_of_a_pointwise_layer(name: str) -> None:
+    """The same."""
+    version, (batch, (channels, outputs), size, groups) = POINTWISE[name]
+    draw, window = Draw(3, np.float32), Window.of(1)
+    x, upstream = draw.normal(batch, channels, *size), draw.normal(batch, outputs, *size)
+    exact = upstream.astype(np.float64), x.astype(np.float64)
+    with kernels.use(backend="reference"):
+        wanted = conv2d_backward_weight(*exact, window, groups)
+        magnitude = conv2d_backward_weight(*map(np.abs, exact), window, groups)
+    with kernels.use("cpu", conv2d_backward_weight=version):
+        got = of_any_number_of_tasks(lambda: conv2d_backward_weight(upstream, x, window, groups))
+    bound = 2 * np.sqrt(batch * size[0] * size[1]) * np.finfo(np.float32).eps * magnitude
+    assert np.all(np.abs(got - wanted) <= bound)
 
 
 def test_the_bits_do_not_depend_on_the_number_of_tasks(problem) -> None:
