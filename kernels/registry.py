@@ -56,6 +56,7 @@ class Version:
         function: the implementation, with the contract's signature.
         fits: whether it can take these arguments (called with the contract's arguments).
         pays: whether it is the best of those that fit; the default passes by a version that does not pay.
+        run: the function as `dispatch` calls it: without NumPy's warnings.
     """
 
     operation: str
@@ -65,6 +66,7 @@ class Version:
     function: Callable[..., Any]
     fits: Callable[..., bool]
     pays: Callable[..., bool]
+    run: Callable[..., Any] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ _versions: dict[tuple[str, str], list[Version]] = {}
 _folders: dict[str, str] = {}
 _loaded: set[tuple[str, str]] = set()
 _remembered: dict[tuple[str, str | None, str | None, bool], tuple[Version, ...]] = {}
+# The same for arrays in host memory where nobody asked for anything: by contract, which is quicker to ask.
+_usual: dict[Callable[..., Any], tuple[Version, ...]] = {}
 _selection: ContextVar[Selection] = ContextVar("kernels_selection", default=_EVERYTHING)
 # Runs a chosen version on arguments, in its place.
 Listener: TypeAlias = Callable[..., Any]
@@ -95,6 +99,7 @@ def implements(
     backend: str | None = None,
     fits: Callable[..., bool] | None = None,
     pays: Callable[..., bool] | None = None,
+    compiled: bool = False,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Announce the decorated function as a version of `contract`'s operation.
 
@@ -107,6 +112,7 @@ def implements(
             backend it is asked only about arrays in device memory; others do not fit.
         pays: called with the operation's arguments; false when an earlier version is the better choice
             for them, such as one without threads for a small array. It still runs when asked for by name.
+        compiled: NumPy computes nothing in it, so that there are no warnings of NumPy's to switch off.
     """
 
     def announce(function: Callable[P, R]) -> Callable[P, R]:
@@ -116,10 +122,11 @@ def implements(
         takes = fits or _always
         if home in DEVICE_BACKENDS:
             takes = _only_on_device(takes)
-        row = Version(contract.__name__, home, version, idea, function, takes, pays or _always)
+        run = function if compiled else _without_warnings(function)
+        row = Version(contract.__name__, home, version, idea, function, takes, pays or _always, run)
         ladder = _versions.setdefault((row.operation, home), [])
         ladder[:] = [other for other in ladder if other.name != version] + [row]
-        _remembered.clear()
+        _forget()
         return function
 
     return announce
@@ -129,7 +136,18 @@ def withdraw(operation: str, backend: str, version: str) -> None:
     """Take a version off the table again, such as a user's own after a race."""
     ladder = _versions[operation, backend]
     ladder[:] = [row for row in ladder if row.name != version]
+    _forget()
+
+
+def _forget() -> None:
+    """The table has changed, and with it the answers."""
     _remembered.clear()
+    _usual.clear()
+
+
+def _without_warnings(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Overflow and invalid operations give infinity and NaN in silence, as on every backend."""
+    return np.errstate(all="ignore")(function)  # as a decorator it costs half of what it does as a context
 
 
 def on_device(arguments: tuple[Any, ...]) -> bool:
@@ -159,14 +177,10 @@ def _only_on_device(fits: Callable[..., bool]) -> Callable[..., bool]:
     return takes
 
 
-@np.errstate(all="ignore")  # as a decorator it costs half of what it does as a context
 def dispatch(contract: Callable[P, R], *arguments: P.args, **keywords: P.kwargs) -> R:
-    """Run the selected version of `contract`'s operation on checked arguments.
-
-    Overflow and invalid operations give infinity and NaN without NumPy's warnings, as on every backend.
-    """
-    function: Callable[P, R] = _to_run(contract, arguments, keywords).function
-    return function(*arguments, **keywords)
+    """Run the selected version of `contract`'s operation on checked arguments, without NumPy's warnings."""
+    run: Callable[P, R] = _to_run(contract, arguments, keywords).run
+    return run(*arguments, **keywords)
 
 
 def choose(contract: Callable[P, R], *arguments: P.args, **keywords: P.kwargs) -> Version:
@@ -180,14 +194,12 @@ def choose(contract: Callable[P, R], *arguments: P.args, **keywords: P.kwargs) -
 
 def _chosen(contract: Callable[..., Any], arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Version:
     asked = _selection.get()
-    operation = contract.__name__
-    wanted = asked.versions.get(operation)
-    # Every operation on every array asks, so the answer to the same question is remembered.
-    device = on_device(arguments)
-    question = operation, asked.backend, wanted, device
-    candidates = _remembered.get(question)
-    if candidates is None:
-        candidates = _remembered[question] = _candidates(operation, asked.backend, wanted, device)
+    usual = asked is _EVERYTHING and not DEVICE_TYPES
+    candidates = _usual.get(contract, ()) if usual else ()
+    if not candidates:
+        candidates = _asked_for(contract, asked, arguments)
+        if usual:
+            _usual[contract] = candidates
     for version in candidates:
         if (version.pays is _always or version.pays(*arguments, **keywords)) and (
             version.fits is _always or version.fits(*arguments, **keywords)
@@ -196,29 +208,41 @@ def _chosen(contract: Callable[..., Any], arguments: tuple[Any, ...], keywords: 
     for version in candidates:
         if version.fits(*arguments, **keywords):
             return version
-    raise ValueError(_no_version(operation, asked.backend, wanted, device))
+    raise ValueError(_no_version(contract.__name__, asked, on_device(arguments)))
+
+
+def _asked_for(
+    contract: Callable[..., Any], asked: Selection, arguments: tuple[Any, ...]
+) -> tuple[Version, ...]:
+    """The versions in question, best first."""
+    operation = contract.__name__
+    # Every operation on every array asks, so the answer to the same question is remembered.
+    question = operation, asked.backend, asked.versions.get(operation), on_device(arguments)
+    candidates = _remembered.get(question)
+    if candidates is None:
+        candidates = _remembered[question] = _candidates(*question)
+    return candidates
 
 
 def _candidates(operation: str, backend: str | None, wanted: str | None, device: bool) -> tuple[Version, ...]:
-    """The versions in question, best first."""
     backends = [name for name in (DEVICE_BACKENDS if device else HOST_BACKENDS) if backend in (None, name)]
     ladders = [row for name in backends for row in reversed(_ladder(operation, name))]
     return tuple(row for row in ladders if wanted is None or row.name == wanted)
 
 
-def _no_version(operation: str, backend: str | None, wanted: str | None, device: bool) -> str:
+def _no_version(operation: str, asked: Selection, device: bool) -> str:
     rows = [f"{row.backend} {row.name}" for row in table() if row.operation == operation]
-    asked = " ".join(word for word in (backend, wanted) if word) or "any"
+    words = " ".join(word for word in (asked.backend, asked.versions.get(operation)) if word) or "any"
     place = " in device memory" if device else ""
     return (
-        f"{operation} has no version for {asked} that takes these arguments{place}; it has: {', '.join(rows)}"
+        f"{operation} has no version for {words} that takes these arguments{place}; it has: {', '.join(rows)}"
     )
 
 
 class _Told(NamedTuple):
     """Stands for a version that a listener runs."""
 
-    function: Callable[..., Any]
+    run: Callable[..., Any]
 
 
 def _told(
@@ -227,7 +251,7 @@ def _told(
     """The chosen version, to be run by the listener of this context if it has one."""
     version = _chosen(contract, arguments, keywords)
     listener = _listener.get()
-    return version if listener is None else _Told(partial(listener, version))
+    return version if listener is None else _Told(_without_warnings(partial(listener, version)))
 
 
 # What `dispatch` asks; another function only while somebody listens, so that else nobody pays for it.

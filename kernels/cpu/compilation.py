@@ -113,22 +113,24 @@ class Parallel:
         """
         if tasks == 1:
             self.body(0, 1, *arguments)
-        else:
-            self._launch_once(tasks, arguments)
-
-    def _launch_once(self, tasks: int, arguments: tuple[Any, ...]) -> None:
-        """One launch at a time: several Python threads would otherwise start several teams of threads."""
-        global _launched
-        if _forked:
-            raise RuntimeError(
-                "kernels cannot use threads in a process forked from one whose kernels had started them: "
-                "start processes with multiprocessing's 'spawn' or 'forkserver', or call set_num_threads(1)"
-            )
-        with _launching:
-            if not _launched:
-                start_threads()
-            _launched = True
+            return
+        if not _launched:
+            _start_threads()
+        with _launching:  # several Python threads would otherwise start several teams of threads
             self._launch(tasks, *arguments)
+
+
+def _start_threads() -> None:
+    """Before the first launch."""
+    global _launched
+    if _forked:
+        raise RuntimeError(
+            "kernels cannot use threads in a process forked from one whose kernels had started them: "
+            "start processes with multiprocessing's 'spawn' or 'forkserver', or call set_num_threads(1)"
+        )
+    with _launching:
+        start_threads()
+        _launched = True
 
 
 def parallel(function: Any = None, *, summing: bool = False) -> Any:
@@ -158,8 +160,9 @@ def contiguous(array: Array) -> Array:
 
 def _after_fork() -> None:
     """The child has none of its parent's threads, and the lock may have been held by one of them."""
-    global _forked, _launching
-    _forked = _launched
+    global _forked, _launched, _launching
+    _forked |= _launched
+    _launched = False
     _launching = threading.Lock()
 
 
