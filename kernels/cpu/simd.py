@@ -103,6 +103,29 @@ class VectorBuilder:
         alignment = ir.IntType(32)(self.bytes)
         return self._masked("load", self.vector, [pointer, alignment, mask, otherwise])
 
+    def lanes_within(self, first: Any, count: Any) -> Any:
+        """Return the mask of the lanes i with 0 <= first + i < count; `first` may be below 0."""
+        index = ir.IntType(32)
+        numbers = ir.VectorType(index, self.lanes)
+        undefined, everywhere = ir.Constant(numbers, ir.Undefined), ir.Constant(numbers, [0] * self.lanes)
+
+        def spread(value: Any) -> Any:
+            lane = self.builder.insert_element(undefined, self.builder.trunc(value, index), index(0))
+            return self.builder.shuffle_vector(lane, undefined, everywhere)
+
+        places = self.builder.add(spread(first), ir.Constant(numbers, list(range(self.lanes))))
+        return self.builder.icmp_unsigned("<", places, spread(count))
+
+    def mask_if(self, condition: Any, mask: Any) -> Any:
+        """Return the mask, or the one of no lanes where the condition does not hold."""
+        return self.builder.select(condition, mask, ir.Constant(mask.type, [0] * self.lanes))
+
+    def load_where(self, address: Any, mask: Any) -> Any:
+        """Return the elements from an address on where a mask is set, else 0; nothing else is read."""
+        pointer = self.builder.bitcast(address, self.vector.as_pointer())
+        alignment = ir.IntType(32)(self.bytes)
+        return self._masked("load", self.vector, [pointer, alignment, mask, self.constant(0.0)])
+
     def load_masked(self, address: Any, bits: Any) -> Any:
         """Return the elements from an address on whose bit (in an integer of `lanes` bits) is set, else 0."""
         pointer = self.builder.bitcast(address, self.vector.as_pointer())
@@ -126,13 +149,21 @@ class VectorBuilder:
             cgutils.get_or_insert_function(self.builder.module, signature, name), arguments
         )
 
+    def prefetch(self, address: Any) -> None:
+        """Bring the cache line of an address into the second-level cache, to be read later."""
+        self._prefetch(address, writing=0, locality=2)
+
     def prefetch_for_writing(self, address: Any) -> None:
         """Bring the cache line of an address near, before it is written."""
+        self._prefetch(address, writing=1, locality=3)
+
+    def _prefetch(self, address: Any, writing: int, locality: int) -> None:
+        """Call LLVM's prefetch of data."""
         number = ir.IntType(32)
         pointer = self.builder.bitcast(address, ir.IntType(8).as_pointer())
         signature = ir.FunctionType(ir.VoidType(), [pointer.type, number, number, number])
         function = cgutils.get_or_insert_function(self.builder.module, signature, "llvm.prefetch.p0")
-        self.builder.call(function, [pointer, number(1), number(3), number(1)])
+        self.builder.call(function, [pointer, number(writing), number(locality), number(1)])
 
     def broadcast(self, value: Any) -> Any:
         """Return the vector whose elements all are `value`."""

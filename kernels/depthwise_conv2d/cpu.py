@@ -21,6 +21,7 @@ from kernels.cpu.simd import INDEX, VectorBuilder, vector_lanes
 from kernels.depthwise_conv2d import (
     cpu_channels,
     cpu_channels_backward,
+    cpu_rows,
     depthwise_conv2d_backward_bias,
     depthwise_conv2d_backward_input,
     depthwise_conv2d_backward_weight,
@@ -338,3 +339,19 @@ _SIDE_BY_SIDE: tuple[tuple[Callable[..., Any], ...], ...] = (
 )
 for _operation, _fits, _pays, _run in _SIDE_BY_SIDE:
     implements(_operation, "channels", CHANNELS, backend="cpu", fits=_fits, pays=_pays)(_run)
+
+# ---- rows, each serving all it meets
+
+ROWS = "a row is loaded once for every tap across, the sums of the rows that it reaches in registers"
+for _contract in (depthwise_conv2d_forward, depthwise_conv2d_forward_activated):
+    implements(_contract, "rows", ROWS, backend="cpu", fits=cpu_rows.forward_fits, pays=cpu_rows.pays)(
+        cpu_rows.convolve_rows
+    )
+implements(
+    depthwise_conv2d_backward_input,
+    "rows",
+    ROWS,
+    backend="cpu",
+    fits=cpu_rows.backward_fits,
+    pays=cpu_rows.pays,
+)(cpu_rows.convolve_rows_back)

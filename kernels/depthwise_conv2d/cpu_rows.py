@@ -1,0 +1,346 @@
+"""Depthwise convolution row by row: what is loaded of a row serves every tap and every output that meets it.
+
+A plane is computed in strips of at most a vector's columns, each from its first row to its last. The sums of
+the output rows that the current input rows reach stay in registers: with three taps at stride 1 a row of x is
+loaded three times, one column further on each time, adds to the sums of three rows of y, and completes the
+first of them. Columns outside the plane are masked, the same for all rows; rows outside it are left out.
+
+At stride 2 a row of x is loaded once, as two vectors whose even and odd elements are what the taps meet.
+
+The gradient of the input at stride 1 is the same with the filter turned round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import types
+from numba.extending import intrinsic
+
+from kernels.array import FLOATING, Array
+from kernels.cpu.compilation import compiled, contiguous, parallel, tasks_for
+from kernels.cpu.endings import CODES, end_with
+from kernels.cpu.records import as_numbers, as_record
+from kernels.cpu.simd import INDEX, VectorBuilder, element_lanes, lanes_of, vector_lanes
+from kernels.memory import empty
+from kernels.window import Pair, Window
+
+# (taps along each axis, stride along each axis) that there is code for.
+KINDS = ((3, 1), (3, 2), (5, 1), (5, 2))
+# Where a mask is one register's bits; elsewhere a masked load may take one access for every element.
+MASKED_LANES = 16
+# Planes of more elements outgrow the first-level cache; the processor does not foresee their strips' way.
+LARGEST_FORESEEN = 4096
+
+
+class Geometry(NamedTuple):
+    """The sizes of a plane of x and of y, and how the kernel slides.
+
+    Attributes:
+        height, width: of x.
+        out_height, out_width: of y.
+        taps: KH and KW.
+        stride: SH and SW.
+        top, left: padding before the first row and column.
+        ahead: how many elements ahead of a row x is asked for; 0: nothing needs to be asked for.
+    """
+
+    height: int
+    width: int
+    out_height: int
+    out_width: int
+    taps: int
+    stride: int
+    top: int
+    left: int
+    ahead: int
+
+
+@lru_cache(maxsize=4096)
+def geometry_of(x_size: Pair, window: Window, y_size: Pair, before: Pair) -> Array:
+    """Return the geometry as kernels take it; before: rows and columns of padding in front of x."""
+    area = x_size[0] * x_size[1]
+    ahead = area if area > LARGEST_FORESEEN else 0
+    return as_numbers(Geometry(*x_size, *y_size, window.kernel[0], window.stride[0], *before, ahead))
+
+
+def slides_over_rows(size: Pair, window: Window) -> bool:
+    """Whether there is code for a window on planes of x of this size."""
+    taps, stride = window.kernel[0], window.stride[0]
+    return (
+        (taps, stride) in KINDS
+        and window.kernel == (taps, taps)
+        and window.stride == (stride, stride)
+        and window.dilation == (1, 1)
+        and all(0 <= before < taps for before, _ in window.padding)
+        and window.padding[0][0] + size[0] >= taps - 1
+    )
+
+
+def forward_fits(x: Array, weight: Array, bias: Array | None, window: Window, *others: Any) -> bool:
+    """Whether `convolve_rows` takes these arguments."""
+    same = x.dtype in FLOATING and weight.shape[0] == x.shape[1]
+    return same and slides_over_rows((x.shape[2], x.shape[3]), window)
+
+
+def backward_fits(grad_output: Array, weight: Array, input_shape: Sequence[int], window: Window) -> bool:
+    """Whether `convolve_rows_back` takes these arguments."""
+    same = grad_output.dtype in FLOATING and weight.shape[0] == input_shape[1] and window.stride == (1, 1)
+    size = (grad_output.shape[2], grad_output.shape[3])
+    return same and slides_over_rows(size, _turned(window))
+
+
+def pays(x: Array, *others: Any) -> bool:
+    """Whether masks are cheap."""
+    return lanes_of(np.float32) == MASKED_LANES
+
+
+def _turned(window: Window) -> Window:
+    """The window with which the gradient slides over the outputs, at stride 1."""
+    padding = tuple(
+        (k - 1 - before, k - 1 - after)
+        for k, (before, after) in zip(window.kernel, window.padding, strict=True)
+    )
+    return Window.of(window.kernel, 1, padding)
+
+
+def convolve_rows(
+    x: Array, weight: Array, bias: Array | None, window: Window, activation: str | None = None
+) -> Array:
+    """Every task takes whole planes."""
+    starts = np.zeros(weight.shape[0], x.dtype) if bias is None else contiguous(bias)
+    size = window.output_size((x.shape[2], x.shape[3]))
+    before = window.padding[0][0], window.padding[1][0]
+    return _run(x, weight, starts, window, size, before, CODES.get(activation, 0), False)
+
+
+def convolve_rows_back(
+    grad_output: Array, weight: Array, input_shape: Sequence[int], window: Window
+) -> Array:
+    """The same kernel over the outputs' gradient."""
+    starts = np.zeros(weight.shape[0], weight.dtype)
+    before = window.kernel[0] - 1 - window.padding[0][0], window.kernel[1] - 1 - window.padding[1][0]
+    size = (input_shape[2], input_shape[3])
+    return _run(grad_output, weight, starts, window, size, before, 0, True)
+
+
+def _run(
+    x: Array,
+    weight: Array,
+    starts: Array,
+    window: Window,
+    size: Pair,
+    before: Pair,
+    ending: int,
+    turned: bool,
+) -> Array:
+    y = empty((x.shape[0], x.shape[1], *size), x.dtype)
+    geometry = geometry_of((x.shape[2], x.shape[3]), window, size, before)
+    arrays = contiguous(x).ravel(), contiguous(weight).ravel(), starts, y.ravel()
+    _convolve(tasks_for(x.size), geometry, *arrays, ending, turned)
+    return y
+
+
+@parallel
+def _convolve(
+    task: int,
+    tasks: int,
+    numbers: Any,
+    x: Any,
+    weight: Any,
+    starts: Any,
+    y: Any,
+    ending: int,
+    turned: bool,
+) -> None:
+    """y = f(start + sum over the taps of weight * x) for all planes; `starts` and `weight` repeat by channel.
+
+    f is the activation of the code `ending`; turned: the filters are turned round.
+    """
+    g = as_record(numbers, Geometry)
+    planes = y.size // (g.out_height * g.out_width)
+    first, last = planes * task // tasks, planes * (task + 1) // tasks
+    _convolve_planes(first, last, numbers, x, weight, starts, y, ending, turned)
+
+
+@compiled(borrowing=True)
+def _convolve_planes(
+    first: int, last: int, numbers: Any, x: Any, weight: Any, starts: Any, y: Any, ending: int, turned: bool
+) -> None:
+    """Convolve the planes first .. last - 1."""
+    g = as_record(numbers, Geometry)
+    count, area = g.taps * g.taps, g.out_height * g.out_width
+    # A strip at stride 2 sees two vectors of columns.
+    lost = (g.stride - 1) * (g.taps - 1) // 2
+    wide, narrow = vector_lanes(x) - lost, vector_lanes(x) // 2 - lost
+    weights_at, weights_step = (count - 1, -1) if turned else (0, 1)
+    for plane in range(first, last):
+        channel = plane % starts.size
+        at, step = channel * count + weights_at, weights_step
+        source, target, start = plane * g.height * g.width, plane * area, starts[channel]
+        column = 0
+        while column < g.out_width:
+            columns = min(wide, g.out_width - column)
+            slim = columns <= narrow
+            if g.taps == 3:
+                if g.stride == 1:
+                    if slim:
+                        _strip_3_1_slim(
+                            y, target, column, columns, x, source, weight, at, step, start, numbers
+                        )
+                    else:
+                        _strip_3_1(y, target, column, columns, x, source, weight, at, step, start, numbers)
+                elif slim:
+                    _strip_3_2_slim(y, target, column, columns, x, source, weight, at, step, start, numbers)
+                else:
+                    _strip_3_2(y, target, column, columns, x, source, weight, at, step, start, numbers)
+            elif g.stride == 1:
+                if slim:
+                    _strip_5_1_slim(y, target, column, columns, x, source, weight, at, step, start, numbers)
+                else:
+                    _strip_5_1(y, target, column, columns, x, source, weight, at, step, start, numbers)
+            elif slim:
+                _strip_5_2_slim(y, target, column, columns, x, source, weight, at, step, start, numbers)
+            else:
+                _strip_5_2(y, target, column, columns, x, source, weight, at, step, start, numbers)
+            column += columns
+        if ending:
+            end_with(ending, y[target : target + area])
+
+
+class _Strip:
+    """Writes the code of a strip: the sums of `rows` rows of y, oldest first, go from step to step.
+
+    A step takes `stride` rows of x and completes one row of y.
+    """
+
+    def __init__(self, simd: VectorBuilder, taps: int, stride: int) -> None:
+        self.simd = simd
+        self.taps = taps
+        self.stride = stride
+        self.rows = -(-taps // stride)
+
+    def masks(self, first: Any, width: Any) -> list[Any]:
+        """Which elements of the vectors that a row is loaded as lie in the plane; first: the first column."""
+        distance, count = (1, self.taps) if self.stride == 1 else (self.simd.lanes, 2)
+        builder = self.simd.builder
+        return [self.simd.lanes_within(builder.add(first, INDEX(i * distance)), width) for i in range(count)]
+
+    def row(self, address: Any, masks: Sequence[Any]) -> list[Any]:
+        """What the taps across see of a row whose first column is at an address."""
+        simd = self.simd
+        if self.stride == 1:
+            return [simd.load_where(simd.after(address, q), mask) for q, mask in enumerate(masks)]
+        halves = [simd.load_where(simd.after(address, i * simd.lanes), mask) for i, mask in enumerate(masks)]
+        last = 2 * simd.lanes - 1
+        return [
+            simd.shuffle(halves[0], halves[1], [min(2 * j + q, last) for j in range(simd.lanes)])
+            for q in range(self.taps)
+        ]
+
+    def add(self, sums: Sequence[Any], rows: Sequence[Sequence[Any]], weights: Sequence[Any]) -> list[Any]:
+        """The sums after a step's rows."""
+        sums = list(sums)
+        for r, row in enumerate(rows):
+            for q, vector in enumerate(row):
+                for a in range(self.rows):
+                    p = self.stride * (self.rows - 1 - a) + r
+                    if p < self.taps:
+                        sums[a] = self.simd.multiply_add(weights[p * self.taps + q], vector, sums[a])
+        return sums
+
+
+def _make_strip(taps: int, stride: int, share: int) -> Any:
+    """Return the intrinsic for a kind of window; share: which part of a vector's lanes are used, 1 or 2."""
+
+    def compute_strip(
+        typing_context: Any,
+        y: Any,
+        target: Any,
+        column: Any,
+        columns: Any,
+        x: Any,
+        source: Any,
+        weights: Any,
+        weights_at: Any,
+        weights_step: Any,
+        start: Any,
+        numbers: Any,
+    ) -> Any:
+        """Compute `columns` columns of a plane of y, from `column` on; the planes begin at y[target] and
+        x[source]. Weight k is weights[weights_at + k weights_step].
+        """
+
+        def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            y, target, column, columns, x, source, weights, weights_at, weights_step = arguments[:9]
+            start, numbers = arguments[9:]
+            kinds = signature.args
+            simd = VectorBuilder(context, builder, kinds[0], element_lanes(kinds[0]) // share)
+            strip = _Strip(simd, taps, stride)
+            record = simd.address(kinds[10], numbers, INDEX(0))
+            height, width, out_height, out_width, _, _, top, left, ahead = (
+                builder.load(simd.after(record, i)) for i in range(len(Geometry._fields))
+            )
+            first_weight = simd.address(kinds[6], weights, weights_at)
+            factors = [
+                simd.broadcast(builder.load(simd.after(first_weight, builder.mul(weights_step, INDEX(k)))))
+                for k in range(taps * taps)
+            ]
+            begin = builder.sub(builder.mul(column, INDEX(stride)), left)
+            masks = strip.masks(begin, width)
+            into = simd.address(kinds[0], y, builder.add(target, column))
+            outof = simd.address(kinds[4], x, builder.add(source, begin))
+            zero = simd.broadcast(start)
+
+            def rows_of(t: Any) -> list[list[Any]]:
+                rows = []
+                for r in range(stride):
+                    h = builder.sub(builder.add(builder.mul(t, INDEX(stride)), INDEX(r)), top)
+                    address = simd.after(outof, builder.mul(h, width))
+                    seen = masks
+                    if stride > 1:
+                        inside = builder.icmp_unsigned("<", h, height)
+                        seen = [simd.mask_if(inside, mask) for mask in masks]
+                    rows.append(strip.row(address, seen))
+                    if share == 1:
+                        with builder.if_then(builder.icmp_signed("!=", ahead, INDEX(0)), likely=False):
+                            simd.prefetch(simd.after(address, ahead))
+                return rows
+
+            def store(total: Any, i: Any) -> None:
+                simd.store_partial(total, simd.after(into, builder.mul(i, out_width)), columns)
+
+            def enter(i: Any, sums: list[Any]) -> list[Any]:
+                return [*strip.add(sums, rows_of(builder.add(i, first)), factors)[1:], zero]
+
+            def complete(i: Any, sums: list[Any]) -> list[Any]:
+                totals = strip.add(sums, rows_of(builder.add(i, INDEX(strip.rows - 1))), factors)
+                store(totals[0], i)
+                return [*totals[1:], zero]
+
+            def leave(i: Any, sums: list[Any]) -> list[Any]:
+                store(sums[0], builder.add(i, filled))
+                return [*sums[1:], zero]
+
+            first = builder.sdiv(top, INDEX(stride))
+            sums = simd.loop_if_any(builder.sub(INDEX(strip.rows - 1), first), [zero] * strip.rows, enter)
+            reached = builder.sdiv(builder.add(builder.add(height, top), INDEX(stride - 1)), INDEX(stride))
+            reached = builder.sub(reached, INDEX(strip.rows - 1))
+            filled = builder.select(builder.icmp_signed("<", reached, out_height), reached, out_height)
+            sums = simd.loop_if_any(filled, sums, complete)
+            simd.loop_if_any(builder.sub(out_height, filled), sums, leave)
+            return context.get_dummy_value()
+
+        index = types.intp
+        return types.void(y, index, index, index, x, index, weights, index, index, y.dtype, numbers), emit
+
+    return intrinsic(compute_strip)
+
+
+_strip_3_1, _strip_3_1_slim = _make_strip(3, 1, 1), _make_strip(3, 1, 2)
+_strip_3_2, _strip_3_2_slim = _make_strip(3, 2, 1), _make_strip(3, 2, 2)
+_strip_5_1, _strip_5_1_slim = _make_strip(5, 1, 1), _make_strip(5, 1, 2)
+_strip_5_2, _strip_5_2_slim = _make_strip(5, 2, 1), _make_strip(5, 2, 2)
