@@ -40,6 +40,7 @@ HARMLESS = {
     "const double e = exp(x >= 0 ? -x : x)": "at zero both are one",
     "return (x >= 0 ? 1 : e) / (1 + e)": "at zero both are one",
     "j = max(i - 1, first)": "nobody asks any more who covers the boxes up to i",
+    "if (matrix[i][k] != 0) sum -=": "every tile is multiplied twice, down and across: the sign comes out",
     "const bool along = depth_step != 1": "which thread fetches what is a matter of speed",
     "start <= depth; start += DEPTH) {": "a tile behind the last one is full of zeros",
     "c != label && !(z <= 0)": "a class on the margin costs nothing",

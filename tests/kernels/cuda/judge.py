@@ -61,6 +61,7 @@ TESTS = {
     "dropout": ("test_edges.py", "dropout"),
     "elementwise": ("test_edges.py", "sign"),
     "indexing": ("test_unchecked.py", "index or gather"),
+    "interpolation": ("test_edges.py", "resizing"),
     "linear": ("test_half.py", "linear"),
     "matmul": ("test_edges.py", "product"),
     "max_unpool2d": ("test_unchecked.py", "unpooling"),

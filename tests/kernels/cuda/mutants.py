@@ -228,14 +228,13 @@ def _judge_survivors() -> None:
     """Judge those once more that nobody has explained, and give the reasons of the others anew."""
     named = {mutant.name: mutant for mutant in mutants()}
     for source, row in results().items():
-        if row["fingerprint"] != fingerprint(source):
+        if not row["survivors"] or row["fingerprint"] != fingerprint(source):
             continue
         before = [named[name] for name in row["survivors"]]
         found = dict.fromkeys(before, SURVIVED)
         found.update(fates(survivors(found)))
-        again = _row(found, len(found)) if found else row
-        noticed = row["noticed"] + len(before) - len(again["survivors"])
-        _write(source, {**row, "noticed": noticed, "survivors": again["survivors"]})
+        again = _row(found, len(found))
+        _write(source, {**row, "noticed": row["noticed"] + again["noticed"], "survivors": again["survivors"]})
 
 
 def _write(source: str, row: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from kernels.depthwise_conv2d import depthwise_conv2d_forward
 from kernels.device import Device
 from kernels.dropout import dropout_forward
 from kernels.elementwise import absolute
+from kernels.interpolation import interpolate_bilinear_forward, interpolate_nearest_forward
 from kernels.matmul import matmul
 from kernels.multi_margin_loss import multi_margin_loss_backward, multi_margin_loss_forward
 from kernels.nll_loss import nll_loss_backward, nll_loss_forward
@@ -28,6 +29,15 @@ def test_dropout_draws_the_hosts_mask_bit_for_bit(dtype: Any, device: Device) ->
     wanted = dropout_forward(x, 0.3, seed=2**63 + 5)
     got = dropout_forward(device.module.asarray(x), 0.3, seed=2**63 + 5)
     assert got.get().tobytes() == wanted.tobytes()
+
+
+def test_resizing_beyond_the_input_repeats_its_last_element(device: Device) -> None:
+    """A size and a scale factor that do not belong together."""
+    x, wanted = device.module.asarray(np.arange(4.0).reshape(1, 1, 1, 4)), [0, 1, 2, 3, 3, 3]
+    copied = interpolate_nearest_forward(x, (1, 6), (1.0, 1.0)).get()
+    mixed = interpolate_bilinear_forward(x, (1, 6), False, (1.0, 1.0)).get()
+    assert np.array_equal(copied[0, 0, 0], wanted)
+    assert np.array_equal(mixed[0, 0, 0], wanted)
 
 
 @pytest.mark.parametrize("zero", [0.0, -0.0])
