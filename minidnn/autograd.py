@@ -18,9 +18,9 @@ Source: Baydin et al., "Automatic differentiation in machine learning: a survey"
 
 from __future__ import annotations
 
-import heapq
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from heapq import heappop, heappush
 from typing import Any, ClassVar, Protocol, TypeAlias
 
 from kernels.array import Array
@@ -28,7 +28,8 @@ from kernels.elementwise import add
 from minidnn.anomaly import check_anomaly
 from minidnn.modes import MODES
 
-_numbers = itertools.count()
+# The number of a Function that becomes a node: one more than that of the one before.
+next_number = itertools.count().__next__
 
 
 class VersionCounter:
@@ -95,12 +96,6 @@ class Function:
         """The operation's name, as messages and graphs show it."""
         return type(self).__name__
 
-    def enter_graph(self, edges: Sequence[Edge | None], shapes: Sequence[tuple[int, ...]]) -> None:
-        """Become a node: take a number, and remember where the inputs came from."""
-        self.number = next(_numbers)
-        self.edges = edges
-        self.shapes = shapes
-
     def check_guards(self) -> None:
         """Raise ValueError if an array that backward needs was changed in place since forward."""
         for counter, version in self.guards:
@@ -112,9 +107,7 @@ class Function:
 
     def free(self) -> None:
         """Forget all that forward remembered; a gradient that still finds its way here then raises."""
-        number, shapes = self.number, self.shapes
-        vars(self).clear()
-        self.number, self.shapes, self.freed = number, shapes, True
+        self.__dict__ = {"number": self.number, "shapes": self.shapes, "freed": True}
 
     def __repr__(self) -> str:
         return f"<{self.name}>"
@@ -133,15 +126,6 @@ class AccumulateGrad(Function):
         self.leaf = leaf  # a weak reference: the graph must not keep the tensor alive
         self.shapes = (shape,)
 
-    def receive(self, gradient: Array, is_new: bool) -> None:
-        """Hand the sum over all consumers to the tensor; `is_new`: nobody else holds the array."""
-        if self.hooks:
-            for hook in self.hooks[0]:
-                gradient, is_new = hook(gradient), False
-        leaf = self.leaf()
-        if leaf is not None:
-            leaf._accumulate(gradient, is_new)
-
 
 def backward(roots: Iterable[tuple[Edge, Array]], retain_graph: bool = False) -> None:
     """Send each root's gradient through the graph, youngest node first, freeing nodes as they have run.
@@ -153,25 +137,24 @@ def backward(roots: Iterable[tuple[Edge, Array]], retain_graph: bool = False) ->
     checked = MODES.get().anomaly
     walk = _Walk()
     heap, waiting = walk.heap, walk.waiting
-    for edge, gradient in roots:
-        walk.send(edge, gradient, is_new=False)
+    for (function, output), gradient in roots:
+        walk.send(function, output, gradient, False)
     while heap:
-        function = heapq.heappop(heap)[1]
+        function = heappop(heap)[1]
         grad_outputs = waiting.pop(function)
         gradients = _run(function, grad_outputs)
         if checked:
             _check_gradients(function, gradients, grad_outputs)
-        for position, target in enumerate(function.edges):
+        for position, edge in enumerate(function.edges):
             gradient_in = gradients[position]
-            if target is not None and gradient_in is not None:
-                producer, output = target
+            if edge is not None and gradient_in is not None:
+                producer, output = edge
                 if gradient_in.shape != producer.shapes[output]:
                     raise _misshapen(function, gradient_in, producer.shapes[output])
-                walk.send(target, gradient_in, function.new_gradients)
+                walk.send(producer, output, gradient_in, function.new_gradients)
         if not retain_graph:
             function.free()
-    for leaf, (gradient, is_new) in walk.leaves.items():
-        leaf.receive(gradient, is_new)
+    _deliver(walk.leaves)
 
 
 class _Walk:
@@ -188,9 +171,8 @@ class _Walk:
         self.heap: list[tuple[int, Function]] = []
         self.leaves: dict[AccumulateGrad, tuple[Array, bool]] = {}
 
-    def send(self, edge: Edge, gradient: Array, is_new: bool) -> None:
-        """Add a gradient to what waits at the edge's node, and queue the node when it is new."""
-        function, output = edge
+    def send(self, function: Function, output: int, gradient: Array, is_new: bool) -> None:
+        """Add a gradient to what waits at a node's output, and queue the node when it is new."""
         if isinstance(function, AccumulateGrad):
             held = self.leaves.get(function)
             self.leaves[function] = (gradient, is_new) if held is None else (add(held[0], gradient), True)
@@ -198,9 +180,20 @@ class _Walk:
         arrived = self.waiting.get(function)
         if arrived is None:
             arrived = self.waiting[function] = [None] * len(function.shapes)
-            heapq.heappush(self.heap, (-function.number, function))
+            heappush(self.heap, (-function.number, function))
         earlier = arrived[output]
         arrived[output] = gradient if earlier is None else add(earlier, gradient)
+
+
+def _deliver(leaves: Mapping[AccumulateGrad, tuple[Array, bool]]) -> None:
+    """Hand each leaf the sum over all its consumers, and whether nobody else holds that array."""
+    for node, (gradient, is_new) in leaves.items():
+        if node.hooks:
+            for hook in node.hooks[0]:
+                gradient, is_new = hook(gradient), False
+        leaf = node.leaf()
+        if leaf is not None:
+            leaf._accumulate(gradient, is_new)
 
 
 def _run(function: Function, grad_outputs: list[Array | None]) -> Sequence[Array | None]:

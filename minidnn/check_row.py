@@ -13,7 +13,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -217,11 +217,8 @@ def _put(module: nn.Module, name: str, tensor: Tensor) -> None:
     """Make a tensor stand where the parameter or buffer of this name was."""
     path, _, attribute = name.rpartition(".")
     owner = module.get_submodule(path)
-    if attribute in owner._parameters:
-        # Not a Parameter but an input of the check, which must be the very tensor that was passed.
-        owner._parameters[attribute] = cast(nn.Parameter, tensor)
-    else:
-        owner._buffers[attribute] = tensor
+    # Past `register_parameter`: not a Parameter but an input of the check, the very tensor that was passed.
+    owner._keep(owner._parameters if attribute in owner._parameters else owner._buffers, attribute, tensor)
 
 
 @contextmanager

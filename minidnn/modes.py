@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
-from typing import Any, NamedTuple, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 
 class Observer(Protocol):
@@ -17,7 +18,8 @@ class Observer(Protocol):
         """An array's elements are about to be overwritten with those of another."""
 
 
-class Modes(NamedTuple):
+@dataclass(frozen=True)
+class Modes:
     """What holds at one point of the program.
 
     Attributes:
@@ -46,7 +48,7 @@ class _Switch(ContextDecorator):
         self._tokens: list[Token[Modes]] = []
 
     def __enter__(self) -> None:
-        self._tokens.append(MODES.set(MODES.get()._replace(**self._change)))
+        self._tokens.append(MODES.set(replace(MODES.get(), **self._change)))
 
     def __exit__(self, *exception: object) -> None:
         MODES.reset(self._tokens.pop())

@@ -15,7 +15,7 @@ from kernels.device import device_of, shares_memory
 from kernels.elementwise import add, cast
 from minidnn import autograd
 from minidnn.anomaly import calling_line, check_anomaly
-from minidnn.autograd import AccumulateGrad, Edge, Function, VersionCounter
+from minidnn.autograd import AccumulateGrad, Edge, Function, VersionCounter, next_number
 from minidnn.modes import MODES, no_grad
 from minidnn.tensor_methods import TensorMethods, as_array
 
@@ -216,6 +216,10 @@ class Tensor(TensorMethods):
     def _apply(self, function: Function, *inputs: Any) -> Self:
         return _apply(function, inputs)[0]  # type: ignore[return-value]
 
+    # For operands that come as a tuple: to unpack them into arguments and to pack those again takes 0.3 us.
+    def _apply_to(self, function: Function, inputs: Sequence[Any]) -> Self:
+        return _apply(function, inputs)[0]  # type: ignore[return-value]
+
     def _apply_many(self, function: Function, *inputs: Any) -> tuple[Self, ...]:
         return tuple(_apply(function, inputs))  # type: ignore[arg-type]
 
@@ -252,16 +256,21 @@ def apply_many(function: Function, *inputs: Any) -> tuple[Tensor, ...]:
 
 def _apply(function: Function, inputs: Sequence[Any]) -> list[Tensor]:
     modes = MODES.get()
+    recording, observer = modes.recording, modes.observer
     tensors: list[Tensor | None] = []
     arrays: list[Array | None] = []
     needs: list[bool] = []
     for value in inputs:
-        tensor = value if value is None or isinstance(value, Tensor) else as_tensor(value)
-        tensors.append(tensor)
-        arrays.append(None if tensor is None else tensor._array)
-        needs.append(modes.recording and tensor is not None and tensor._requires_grad)
+        if value is None:
+            tensors.append(None)
+            arrays.append(None)
+            needs.append(False)
+        else:
+            tensor = value if isinstance(value, Tensor) else as_tensor(value)
+            tensors.append(tensor)
+            arrays.append(tensor._array)
+            needs.append(recording and tensor._requires_grad)
     function.needs = tuple(needs)
-    observer = modes.observer
     result = function.forward(*arrays) if observer is None else observer.run(function, arrays)
     outputs = [_wrap(array) for array in result] if isinstance(result, tuple) else [_wrap(result)]
     if function.is_view:
@@ -280,9 +289,12 @@ def _record(function: Function, tensors: Sequence[Tensor | None], outputs: Seque
     """Put the Function into the graph between its inputs and its outputs."""
     edges: list[Edge | None] = []
     for tensor in tensors:
-        if tensor is not None and tensor._view_version is not None:
+        if tensor is None:
+            edges.append(None)
+            continue
+        if tensor._view_version is not None:
             _check_view(tensor)
-        edges.append(tensor._gradient_edge() if tensor is not None and tensor._requires_grad else None)
+        edges.append(tensor._gradient_edge() if tensor._requires_grad else None)
     shapes: list[tuple[int, ...]] = []
     for position, output in enumerate(outputs):
         array = output._array
@@ -290,7 +302,7 @@ def _record(function: Function, tensors: Sequence[Tensor | None], outputs: Seque
         if array.dtype.kind in "fc":
             output._requires_grad = True
             output._edge = function, position
-    function.enter_graph(edges, shapes)
+    function.number, function.edges, function.shapes = next_number(), edges, shapes
     if function.saved:
         saved = [id(array) for array in function.saved]
         function.guards = tuple(

@@ -184,7 +184,7 @@ def _check_channels(x: Array, **per_channel: Array | None) -> None:
         raise ValueError(f"x must have at least one channel, got shape {x.shape}")
     channels = x.shape[1:2]
     for name, array in per_channel.items():
-        if array is not None:
+        if array is not None and array.shape != channels:
             check_shape(name, array, channels)
 
 

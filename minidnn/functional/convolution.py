@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from kernels.array import HALF, Array, check_integer, check_rank
 from kernels.conv2d import (
     conv2d_backward_bias,
@@ -25,7 +27,6 @@ from kernels.depthwise_conv2d import (
     depthwise_conv2d_backward_weight,
     depthwise_conv2d_forward,
 )
-from kernels.device import CPU
 from kernels.prepared import PreparedWeight
 from kernels.registry import selection
 from kernels.window import Pair, Window, pair, same_padding
@@ -205,7 +206,8 @@ def _may_prepare(x: Tensor, weight: Tensor, bias: Any, groups: int) -> bool:
     """
     if is_grad_enabled() and any(getattr(tensor, "requires_grad", False) for tensor in (x, weight, bias)):
         return False
-    fitting = x.shape[-3] == weight.shape[1] * groups and x.dtype == weight.dtype and weight.device == CPU
+    in_host_memory = isinstance(weight._array, np.ndarray)
+    fitting = in_host_memory and x.dtype == weight.dtype and x.shape[-3] == weight.shape[1] * groups
     return fitting and weight.dtype != HALF and "conv2d_forward" not in selection().versions
 
 

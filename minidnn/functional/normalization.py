@@ -98,7 +98,7 @@ class LocalResponseNorm(Function):
 
 
 def _given(name: str, value: Any) -> Tensor | None:
-    return None if value is None else as_tensor(value, name=name)
+    return value if value is None or isinstance(value, Tensor) else as_tensor(value, name=name)
 
 
 def batch_norm(

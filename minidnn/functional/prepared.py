@@ -49,7 +49,7 @@ class _Kept:
             and self.version == weight._counter.value
             and self.contract is contract
             and self.settings == settings
-            and self.selection == selection()
+            and (self.selection is selection() or self.selection == selection())
             and (self.fingerprint is None or self._sees_the_same_elements(weight))
         )
 

@@ -33,14 +33,14 @@ class _Indexed(Module):
         return self.get_submodule(self._name_at(index))
 
     def __setitem__(self, index: int, module: Module) -> None:
-        self._modules[self._name_at(index)] = _checked(module)
+        self.add_module(self._name_at(index), _checked(module))
 
     def __delitem__(self, index: int | slice) -> None:
         kept = list(self._modules.items())
         del kept[index]
-        self._modules.clear()
+        self._clear()
         for position, (name, module) in enumerate(kept):
-            self._modules[str(position) if name.isdigit() else name] = module
+            self.add_module(str(position) if name.isdigit() else name, module)
 
     def append(self, module: Module) -> Self:
         """Add a module at the end and return self."""
@@ -57,8 +57,12 @@ class _Indexed(Module):
         """Add a module before position `index` and return self; those behind it are renumbered."""
         modules = list(self.children())
         modules.insert(index, _checked(module))
-        self._modules.clear()
+        self._clear()
         return self.extend(modules)
+
+    def _clear(self) -> None:
+        for name in tuple(self._modules):
+            delattr(self, name)
 
     def _name_at(self, index: int) -> str:
         names = list(self._modules)

@@ -24,52 +24,52 @@ class Arithmetic(Conversion):
     """Tensor's arithmetic, element by element."""
 
     def __add__(self, other: Any) -> Self:
-        return self._apply(arithmetic.Add(), *meet(self, other))
+        return self._apply_to(arithmetic.Add(), meet(self, other))
 
     def __radd__(self, other: Any) -> Self:
-        return self._apply(arithmetic.Add(), *swapped(self, other))
+        return self._apply_to(arithmetic.Add(), swapped(self, other))
 
     def __sub__(self, other: Any) -> Self:
-        return self._apply(arithmetic.Subtract(), *meet(self, other))
+        return self._apply_to(arithmetic.Subtract(), meet(self, other))
 
     def __rsub__(self, other: Any) -> Self:
-        return self._apply(arithmetic.Subtract(), *swapped(self, other))
+        return self._apply_to(arithmetic.Subtract(), swapped(self, other))
 
     def __mul__(self, other: Any) -> Self:
-        return self._apply(arithmetic.Multiply(), *meet(self, other))
+        return self._apply_to(arithmetic.Multiply(), meet(self, other))
 
     def __rmul__(self, other: Any) -> Self:
-        return self._apply(arithmetic.Multiply(), *swapped(self, other))
+        return self._apply_to(arithmetic.Multiply(), swapped(self, other))
 
     def __truediv__(self, other: Any) -> Self:
-        return self._apply(arithmetic.Divide(), *as_floating(*meet(self, other)))
+        return self._apply_to(arithmetic.Divide(), as_floating(*meet(self, other)))
 
     def __rtruediv__(self, other: Any) -> Self:
-        return self._apply(arithmetic.Divide(), *as_floating(*swapped(self, other)))
+        return self._apply_to(arithmetic.Divide(), as_floating(*swapped(self, other)))
 
     def __floordiv__(self, other: Any) -> Self:
-        return self._apply(arithmetic.FloorDivide(), *meet(self, other))
+        return self._apply_to(arithmetic.FloorDivide(), meet(self, other))
 
     def __rfloordiv__(self, other: Any) -> Self:
-        return self._apply(arithmetic.FloorDivide(), *swapped(self, other))
+        return self._apply_to(arithmetic.FloorDivide(), swapped(self, other))
 
     def __mod__(self, other: Any) -> Self:
-        return self._apply(arithmetic.Remainder(), *meet(self, other))
+        return self._apply_to(arithmetic.Remainder(), meet(self, other))
 
     def __rmod__(self, other: Any) -> Self:
-        return self._apply(arithmetic.Remainder(), *swapped(self, other))
+        return self._apply_to(arithmetic.Remainder(), swapped(self, other))
 
     def __pow__(self, other: Any) -> Self:
-        return self._apply(arithmetic.Power(), *meet(self, other))
+        return self._apply_to(arithmetic.Power(), meet(self, other))
 
     def __rpow__(self, other: Any) -> Self:
-        return self._apply(arithmetic.Power(), *swapped(self, other))
+        return self._apply_to(arithmetic.Power(), swapped(self, other))
 
     def __matmul__(self, other: Any) -> Self:
-        return self._apply(arithmetic.MatMul(), *meet(self, other))
+        return self._apply_to(arithmetic.MatMul(), meet(self, other))
 
     def __rmatmul__(self, other: Any) -> Self:
-        return self._apply(arithmetic.MatMul(), *swapped(self, other))
+        return self._apply_to(arithmetic.MatMul(), swapped(self, other))
 
     def __neg__(self) -> Self:
         return self._apply(arithmetic.Negative(), self)
@@ -183,11 +183,11 @@ class Arithmetic(Conversion):
 
     def maximum(self, other: Any) -> Self:
         """Return the larger of the two, element by element; equals share the gradient."""
-        return self._apply(arithmetic.Maximum(), *meet(self, other))
+        return self._apply_to(arithmetic.Maximum(), meet(self, other))
 
     def minimum(self, other: Any) -> Self:
         """Return the smaller of the two, element by element; equals share the gradient."""
-        return self._apply(arithmetic.Minimum(), *meet(self, other))
+        return self._apply_to(arithmetic.Minimum(), meet(self, other))
 
     def where(self, condition: Any, other: Any) -> Self:
         """Return self where the condition (bool) holds, else other."""

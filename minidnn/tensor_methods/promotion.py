@@ -35,7 +35,9 @@ def meet(a: Any, b: Any) -> tuple[Any, Any]:
         if isinstance(b, _NUMBERS):
             return _meet_number(a, b.item() if isinstance(b, np.generic) else b)
         b = _array_of(b, a)
-    other = raw(b).dtype
+        other = b.dtype
+    else:
+        other = b._array.dtype
     if dtype == other:
         return a, b
     common = common_dtype(dtype, other)

@@ -40,6 +40,16 @@ def test_sequential_with_names() -> None:
     assert list(net[1:].state_dict()) == ["head.amount"]
 
 
+def test_a_name_goes_with_its_module() -> None:
+    net = Sequential(OrderedDict(stem=Add(1), head=Add(2)))
+    del net[0]
+    assert not hasattr(net, "stem")
+    assert net.head is net[0]
+    net.insert(0, Add(3))
+    assert not hasattr(net, "head"), "the members are numbered now"
+    assert amounts(net) == [3, 2]
+
+
 @pytest.mark.parametrize("kind", [lambda *m: Sequential(*m), lambda *m: ModuleList(m)])
 def test_list_access(kind: Any) -> None:
     modules = kind(Add(0), Add(1), Add(2), Add(3))

@@ -111,6 +111,25 @@ def test_wrong_names(name: str) -> None:
         Affine().register_buffer(name, None)
 
 
+def test_a_name_and_its_store_hold_the_same_object() -> None:
+    def agree(module: Affine) -> bool:
+        stored = {**module._parameters, **module._buffers}
+        return all(getattr(module, name) is member for name, member in stored.items())
+
+    module = Affine()
+    module.scale = Parameter(np.zeros(2))
+    module.register_parameter("shift", None)
+    module.register_buffer("calls", Tensor(3))
+    assert agree(module)
+    assert (module.scale.numpy().sum(), module.shift, module.calls.item()) == (0, None, 3)
+    assert agree(copy.deepcopy(module))
+    assert agree(pickle.loads(pickle.dumps(module)))
+    del module.scale
+    with pytest.raises(AttributeError, match="Affine has no attribute 'scale'"):
+        module.scale  # noqa: B018 - to look for it is the test
+    assert "scale" not in module.state_dict()
+
+
 def test_a_forgotten_super_call_is_explained() -> None:
     class Forgetful(Module):
         def __init__(self) -> None:
