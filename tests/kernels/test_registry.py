@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import importlib.util
 from typing import Any
@@ -162,6 +163,19 @@ def test_a_version_that_does_not_pay_runs_only_when_asked_for() -> None:
         assert registry.choose(contract, np.ones((1, 3))).function is not mine
         with kernels.use(linear_backward_bias="mine"):
             assert registry.choose(contract, np.ones((1, 3))).function is mine
+    finally:
+        registry.withdraw("linear_backward_bias", "cpu", "mine")
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_numpy_warns_only_in_versions_that_say_they_do_without_it(compiled: bool) -> None:
+    contract = registry.contract("linear_backward_bias")
+    kernels.implements(contract, "mine", "a user's own", backend="cpu", compiled=compiled)(
+        lambda dy: dy[0] / 0
+    )
+    try:
+        with pytest.raises(RuntimeWarning) if compiled else contextlib.nullcontext():
+            assert np.all(np.isinf(contract(np.ones((1, 3)))))
     finally:
         registry.withdraw("linear_backward_bias", "cpu", "mine")
 
