@@ -25,30 +25,8 @@ from kernels.window import Window
 
 # Elements of a plane that are summed up by themselves, which keeps rounding errors small.
 PLANE_PART = 4096
-# Where "one_image" pays: at most so many positions, for with more it costs little to pack the weight, and a
-# weight of at least so many elements for the gradient of the input and for its own.
-FEW_POSITIONS = 64
-LARGE_FOR_INPUT, LARGE_FOR_WEIGHT = 1 << 12, 1 << 18
-
-
-def is_one_image(input_shape: Sequence[int], window: Window, groups: int) -> bool:
-    """Whether the planes of a single image and a 1x1 weight are all that two matrix products need."""
-    return input_shape[0] == groups == 1 and is_pointwise(window)
-
-
-@parallel
-def transpose_matrix(task: int, tasks: int, matrix: Any, rows: int, turned: Any) -> None:
-    """turned (columns, rows) = the transposed matrix (rows, columns), both flat; tasks share the columns."""
-    lanes, columns = vector_lanes(matrix), matrix.size // rows
-    vectors = (columns + lanes - 1) // lanes
-    for vector in range(vectors * task // tasks, vectors * (task + 1) // tasks):
-        column = vector * lanes
-        for row in range(0, rows, lanes):
-            count = min(lanes, rows - row)
-            transpose_block(
-                *(turned, column * rows + row, rows, matrix, row * columns + column, columns),
-                *(count, min(lanes, columns - column), count),
-            )
+# For so few positions it costs too much to pack a weight of so many elements.
+FEW_POSITIONS, LARGE_WEIGHT = 64, 1 << 19
 
 
 @implements(
@@ -61,26 +39,6 @@ def transpose_matrix(task: int, tasks: int, matrix: Any, rows: int, turned: Any)
 def conv2d_backward_weight_patches(grad_output: Array, x: Array, window: Window, groups: int) -> Array:
     """dW = dY X^T without building X."""
     return weight_gradient(grad_output, x, window, groups)
-
-
-@implements(
-    conv2d_backward_weight,
-    "one_image",
-    "1x1 on one image: the product of two matrices, of which the smaller is turned",
-    backend="cpu",
-    fits=lambda grad_output, x, window, groups: x.dtype in TYPES and is_one_image(x.shape, window, groups),
-    pays=lambda grad_output, x, window, groups: (
-        math.prod(x.shape[2:]) <= FEW_POSITIONS and grad_output.shape[1] * x.shape[1] >= LARGE_FOR_WEIGHT
-    ),
-)
-def conv2d_backward_weight_one_image(grad_output: Array, x: Array, window: Window, groups: int) -> Array:
-    """dW = dY X^T for planes as rows (O, H W) and (C, H W)."""
-    outputs, channels, positions = grad_output.shape[1], x.shape[1], math.prod(x.shape[2:])
-    turned = empty((positions, channels), x.dtype)
-    transpose_matrix(tasks_for(x.size), contiguous(x).reshape(-1), channels, turned.reshape(-1))
-    grad_weight = empty((outputs, channels, 1, 1), x.dtype)
-    product(contiguous(grad_output), (positions, 1), turned, grad_weight.reshape(outputs, channels))
-    return grad_weight
 
 
 @implements(
@@ -133,16 +91,31 @@ def conv2d_backward_input_pointwise(
     return grad_x
 
 
+@parallel
+def transpose_matrix(task: int, tasks: int, matrix: Any, rows: int, turned: Any) -> None:
+    """turned (columns, rows) = the transposed matrix (rows, columns), both flat; tasks share the columns."""
+    lanes, columns = vector_lanes(matrix), matrix.size // rows
+    vectors = (columns + lanes - 1) // lanes
+    for vector in range(vectors * task // tasks, vectors * (task + 1) // tasks):
+        column = vector * lanes
+        for row in range(0, rows, lanes):
+            count = min(lanes, rows - row)
+            transpose_block(
+                *(turned, column * rows + row, rows, matrix, row * columns + column, columns),
+                *(count, min(lanes, columns - column), count),
+            )
+
+
 @implements(
     conv2d_backward_input,
     "one_image",
     "1x1 on one image: the product's columns are channels, so that the weight is read as it lies",
     backend="cpu",
     fits=lambda grad_output, weight, input_shape, window, groups: (
-        weight.dtype in TYPES and is_one_image(input_shape, window, groups)
+        weight.dtype in TYPES and is_pointwise(window) and groups == input_shape[0] == 1
     ),
     pays=lambda grad_output, weight, input_shape, window, groups: (
-        math.prod(input_shape[2:]) <= FEW_POSITIONS and weight.size >= LARGE_FOR_INPUT
+        math.prod(input_shape[2:]) <= FEW_POSITIONS and weight.size >= LARGE_WEIGHT
     ),
 )
 def conv2d_backward_input_one_image(

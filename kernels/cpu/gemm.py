@@ -24,6 +24,7 @@ from numba.extending import intrinsic
 
 from kernels.cpu.compilation import compiled
 from kernels.cpu.simd import INDEX, REGISTERS, VectorBuilder, element_lanes, lanes_of, vector_lanes
+from kernels.cpu.transposition import transposed
 
 # 24 or 12 accumulators; the rest of the registers hold B's vectors and A's broadcast number. Layers have
 # multiples of eight channels, nearly always.
@@ -295,6 +296,36 @@ def strip(
                 c[c_at + i * c_row + wide + j] = spill[j * STRIP_ROWS + i]
 
 
+@intrinsic
+def _copy_group(typing_context: Any, packed: Any, at: Any, a: Any, a_at: Any) -> Any:
+    """_copy_group(packed, i, a, j): ROWS numbers from a[j:] to packed[i:]."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        packed, at, a, a_at = arguments
+        simd = VectorBuilder(context, builder, signature.args[0], lanes=ROWS)
+        group = simd.load(simd.address(signature.args[2], a, a_at))
+        simd.store(group, simd.address(signature.args[0], packed, at))
+        return context.get_dummy_value()
+
+    return types.void(packed, types.intp, a, types.intp), emit
+
+
+@intrinsic
+def _turn_groups(typing_context: Any, packed: Any, at: Any, a: Any, a_at: Any, row_step: Any) -> Any:
+    """_turn_groups(packed, i, a, j, step): packed[i + k ROWS + r] = a[j + r step + k] for r, k < ROWS."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        packed, at, a, a_at, row_step = arguments
+        simd = VectorBuilder(context, builder, signature.args[0], lanes=ROWS)
+        first, target = simd.address(signature.args[2], a, a_at), simd.address(signature.args[0], packed, at)
+        rows = [simd.load(simd.after(first, builder.mul(INDEX(r), row_step))) for r in range(ROWS)]
+        for k, group in enumerate(transposed(simd, rows)):
+            simd.store(group, simd.after(target, k * ROWS))
+        return context.get_dummy_value()
+
+    return types.void(packed, types.intp, a, types.intp, types.intp), emit
+
+
 @compiled
 def pack_rows(
     a: Any, a_at: int, rows: int, depth: int, row_step: int, depth_step: int, packed: Any, at: int
@@ -303,7 +334,16 @@ def pack_rows(
 
     Writes depth groups of ROWS numbers; rows beyond `rows` are zero.
     """
-    for k in range(depth):
+    done = 0
+    if rows == ROWS and depth_step == 1:
+        done = depth // ROWS * ROWS
+        for k in range(0, done, ROWS):
+            _turn_groups(packed, at + k * ROWS, a, a_at + k, row_step)
+    elif rows == ROWS and row_step == 1:
+        done = depth
+        for k in range(depth):
+            _copy_group(packed, at + k * ROWS, a, a_at + k * depth_step)
+    for k in range(done, depth):
         for i in range(rows):
             packed[at + k * ROWS + i] = a[a_at + i * row_step + k * depth_step]
         for i in range(rows, ROWS):

@@ -109,8 +109,8 @@ def test_the_input_gradient_of_a_pointwise_layer(name: str) -> None:
     assert np.all(np.abs(got - wanted) <= bound)
 
 
-@pytest.mark.parametrize("name", [name for name, (version, _) in POINTWISE.items() if version != "pointwise"])
-def test_the_weight_gradient_of_a_pointwise_layer(name: str) -> None:
+@pytest.mark.parametrize("name", ["one-position", "few-positions"])
+def test_the_weight_gradient_on_one_position(name: str) -> None:
     """The same."""
     version, (batch, (channels, outputs), size, groups) = POINTWISE[name]
     draw, window = Draw(3, np.float32), Window.of(1)
@@ -121,7 +121,7 @@ def test_the_weight_gradient_of_a_pointwise_layer(name: str) -> None:
         magnitude = conv2d_backward_weight(*map(np.abs, exact), window, groups)
     with kernels.use("cpu", conv2d_backward_weight=version):
         got = of_any_number_of_tasks(lambda: conv2d_backward_weight(upstream, x, window, groups))
-    bound = 2 * np.sqrt(batch * size[0] * size[1]) * np.finfo(np.float32).eps * magnitude
+    bound = 2 * np.sqrt(batch) * np.finfo(np.float32).eps * magnitude
     assert np.all(np.abs(got - wanted) <= bound)
 
 
