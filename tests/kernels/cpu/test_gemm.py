@@ -42,3 +42,21 @@ def test_strips_of_every_size(dtype: Any, accumulate: bool) -> None:
                 *(bias, 0, dtype(-2), dtype(1.5), np.empty(NARROW * STRIP_ROWS, dtype)),
             )
             np.testing.assert_allclose(c, want, rtol=20 * np.finfo(dtype).eps, atol=20 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("step", [1, 2])
+def test_rows_are_packed_wherever_they_lie(dtype: Any, turned: bool, step: int) -> None:
+    """Row by row, column by column, and with gaps; nothing is written beyond the last group."""
+    draw, depth = Draw(2, dtype), 2 * ROWS + 3
+    for rows in (ROWS - 1, ROWS):
+        lying = draw.normal(depth if turned else rows, (rows if turned else depth) * step)
+        a = lying[:, ::step].T if turned else lying[:, ::step]
+        row_step, depth_step = (size // lying.itemsize for size in a.strides)
+        got = np.full(ROWS * (depth + 1), 9, dtype)
+        pack_rows(lying.reshape(-1), 0, rows, depth, row_step, depth_step, got, 0)
+        want = np.full((depth + 1, ROWS), 9, dtype)
+        want[:depth] = 0
+        want[:depth, :rows] = a.T
+        np.testing.assert_array_equal(got, want.reshape(-1))
