@@ -132,6 +132,7 @@ def _normalise_by_batch(
     "fused",
     "both sums in one pass; then the gradient, from the cache",
     fits=floating,
+    compiled=True,
 )
 def batch_norm_backward_training_fused(
     grad_output: Array, x: Array, weight: Array | None, mean: Array, inverse_std: Array
@@ -206,7 +207,11 @@ def _gradients(
 
 
 @implements(
-    batch_norm_forward_inference, "fused", "one subtraction and one multiply-add per value", fits=floating
+    batch_norm_forward_inference,
+    "fused",
+    "one subtraction and one multiply-add per value",
+    fits=floating,
+    compiled=True,
 )
 def batch_norm_forward_inference_fused(
     x: Array, weight: Array | None, bias: Array | None, running_mean: Array, running_var: Array, eps: float
@@ -220,6 +225,7 @@ def batch_norm_forward_inference_fused(
     "fused",
     "the activation while a plane is in the cache",
     fits=floating,
+    compiled=True,
 )
 def batch_norm_forward_inference_activated_fused(
     x: Array,
@@ -252,7 +258,7 @@ def _forward_inference(
         _per_channel(bias, 0, x),
         contiguous(running_mean),
         contiguous(running_var),
-        x.dtype.type(eps),
+        float(eps),
         y,
         CODES.get(activation, 0),
     )
@@ -273,8 +279,9 @@ def _normalise_planes(
     first: int, last: int, x: Any, weight: Any, bias: Any, mean: Any, var: Any, eps: Any, y: Any, ending: int
 ) -> None:
     """y = f((x - mean) / sqrt(var + eps) weight + bias), for the planes first .. last - 1 of all channels."""
+    epsilon = x.dtype.type(eps)  # here, where one beyond float32 raises no warning
     for plane in range(first, last):
         n, c = plane // x.shape[1], plane % x.shape[1]
-        normalise_plane(x[n, c], mean[c], weight[c] / np.sqrt(var[c] + eps), bias[c], y[n, c])
+        normalise_plane(x[n, c], mean[c], weight[c] / np.sqrt(var[c] + epsilon), bias[c], y[n, c])
         if ending:
             end_with(ending, y[n, c])
