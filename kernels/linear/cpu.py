@@ -21,7 +21,7 @@ from numba.extending import intrinsic
 
 from kernels.array import Array
 from kernels.conv2d.cpu_patches import add_tile
-from kernels.cpu.compilation import contiguous, parallel, tasks_for
+from kernels.cpu.compilation import compiled, contiguous, parallel, tasks_for
 from kernels.cpu.gemm import ROWS, VECTORS
 from kernels.cpu.product import product
 from kernels.cpu.simd import INDEX, REGISTERS, VectorBuilder, lanes_of, vector_lanes
@@ -125,29 +125,34 @@ _one_sample = _make_dots(ROWS_OF_ONE, 1)
 _four_samples = _make_dots(ROWS_OF_FOUR, 4)
 
 
+@compiled(borrowing=True)
+def add_offsets(sums: Any, sums_at: int, bias: Any, o: int, y: Any, at: int, count: int) -> None:
+    """y[at + r] = sums[sums_at + r] + bias[o + r] for r < count."""
+    results, offsets, products = y[at : at + count], bias[o : o + count], sums[sums_at:]
+    for r in range(results.size):
+        results[r] = products[r] + offsets[r]
+
+
 @parallel
 def multiply_few(
     task: int, tasks: int, x: Any, weight: Any, bias: Any, y: Any, batch: int, inputs: int
 ) -> None:
     """y (N, O) for x (N, I), weight (O, I) and one bias per output, all flat; N is at most SAMPLES."""
     outputs = y.size // batch
-    samples = 1 if batch == 1 else 4
     step = ROWS_OF_ONE if batch == 1 else ROWS_OF_FOUR
     sums = np.empty(max(ROWS_OF_ONE, ROWS_OF_FOUR * 4), x.dtype)
     last = outputs * (task + 1) // tasks
     for o in range(outputs * task // tasks, last, step):
         count = min(step, last - o)
-        for first in range(0, batch, samples):
-            there = min(samples, batch - first)
-            if samples == 1:
-                _one_sample(inputs, weight, o * inputs, count, x, 0, 1, sums)
-            else:
-                _four_samples(inputs, weight, o * inputs, count, x, first * inputs, there, sums)
+        if batch == 1:
+            _one_sample(inputs, weight, o * inputs, count, x, 0, 1, sums)
+            add_offsets(sums, 0, bias, o, y, o, count)
+            continue
+        for first in range(0, batch, 4):
+            there = min(4, batch - first)
+            _four_samples(inputs, weight, o * inputs, count, x, first * inputs, there, sums)
             for n in range(there):
-                at = (first + n) * outputs + o
-                results, offsets, products = y[at : at + count], bias[o : o + count], sums[n * step :]
-                for r in range(results.size):
-                    results[r] = products[r] + offsets[r]
+                add_offsets(sums, n * step, bias, o, y, (first + n) * outputs + o, count)
 
 
 @parallel
