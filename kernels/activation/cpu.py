@@ -160,14 +160,28 @@ SHORT = (
     activation.sigmoid_backward,
     activation.tanh_backward,
 )
+# Formulas of whose contracts complex128 is a dtype, which the kernels do not have.
+ANALYTIC = (
+    activation.sigmoid_forward,
+    activation.tanh_forward,
+    activation.silu_forward,
+    activation.sigmoid_backward,
+    activation.tanh_backward,
+    activation.silu_backward,
+)
 IDEA = "the formula on equal shares for all threads"
 
 for _formulas, _arrays in ((FORWARD, 1), (BACKWARD, 2)):
     for _contract, _formula in _formulas.items():
-        _pays = two_steps_worth_it if _contract in SHORT else None
-        implements(_contract, "shares", IDEA, backend="cpu", fits=floating, pays=_pays)(
-            element_map(_formula, _arrays, CHEAP_TASK if _contract in CHEAP else SMALLEST_TASK)
-        )
+        implements(
+            _contract,
+            "shares",
+            IDEA,
+            backend="cpu",
+            fits=floating if _contract in ANALYTIC else None,
+            pays=two_steps_worth_it if _contract in SHORT else None,
+            compiled=True,
+        )(element_map(_formula, _arrays, CHEAP_TASK if _contract in CHEAP else SMALLEST_TASK))
 
 
 @parallel
@@ -184,29 +198,29 @@ def _leaky_relu_gradient(task: int, tasks: int, dx: Any, dy: Any, x: Any, negati
         dx[i] = dy[i] if x[i] > like(x[i], 0) else negative_slope * dy[i]
 
 
-@implements(activation.leaky_relu_forward, "shares", IDEA, fits=floating, pays=two_steps_worth_it)
+@implements(activation.leaky_relu_forward, "shares", IDEA, pays=two_steps_worth_it)
 def leaky_relu_forward_shares(x: Array, negative_slope: float) -> Array:
     """x where x > 0, else negative_slope x."""
-    return apply_kernel(_leaky_relu, CHEAP_TASK, x, negative_slope)
+    return apply_kernel(_leaky_relu, CHEAP_TASK, [x], x.dtype.type(negative_slope))
 
 
-@implements(activation.leaky_relu_backward, "shares", IDEA, fits=floating, pays=two_steps_worth_it)
+@implements(activation.leaky_relu_backward, "shares", IDEA, pays=two_steps_worth_it)
 def leaky_relu_backward_shares(grad_output: Array, x: Array, negative_slope: float) -> Array:
     """dy where x > 0, else negative_slope dy."""
-    return apply_kernel(_leaky_relu_gradient, CHEAP_TASK, grad_output, x, negative_slope)
+    return apply_kernel(_leaky_relu_gradient, CHEAP_TASK, [grad_output, x], x.dtype.type(negative_slope))
 
 
 _gelu_forwards = {"none": element_map(_gelu, 1), "tanh": element_map(_gelu_tanh, 1)}
 _gelu_backwards = {"none": element_map(_gelu_gradient, 2), "tanh": element_map(_gelu_tanh_gradient, 2)}
 
 
-@implements(activation.gelu_forward, "shares", IDEA, fits=floating)
+@implements(activation.gelu_forward, "shares", IDEA, fits=floating, compiled=True)
 def gelu_forward_shares(x: Array, approximate: str) -> Array:
     """One kernel per form."""
     return _gelu_forwards[approximate](x)
 
 
-@implements(activation.gelu_backward, "shares", IDEA, fits=floating)
+@implements(activation.gelu_backward, "shares", IDEA, fits=floating, compiled=True)
 def gelu_backward_shares(grad_output: Array, x: Array, approximate: str) -> Array:
     """One kernel per form."""
     return _gelu_backwards[approximate](grad_output, x)

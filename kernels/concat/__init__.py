@@ -31,18 +31,7 @@ def concat_forward(arrays: Sequence[Array], axis: int) -> Array:
     if first.ndim == 0:
         raise ValueError("arrays[0] must have at least 1 dimension, got shape ()")
     place = normalize_axis("axis", check_integer("axis", axis), first.ndim)
-    dtype, ndim = first.dtype, first.ndim
-    before, after = first.shape[:place], first.shape[place + 1 :]
-    for k, array in enumerate(arrays):
-        if not hasattr(array, "dtype") or array.dtype != dtype:
-            check_operand(array, ANYTHING, f"arrays[{k}]")
-            raise TypeError(f"arrays[{k}] has dtype {array.dtype} but arrays[0] has {dtype}")
-        shape = array.shape
-        if len(shape) != ndim or shape[:place] != before or shape[place + 1 :] != after:
-            raise ValueError(
-                f"arrays[{k}] has shape {tuple(shape)} but arrays[0] has {tuple(first.shape)}; "
-                f"they may differ along axis {place} only"
-            )
+    _check_fit(arrays, place)
     return dispatch(concat_forward, arrays, place)
 
 
@@ -70,3 +59,21 @@ def concat_backward(grad_output: Array, lengths: Sequence[int], axis: int) -> tu
             f"along axis {place}"
         )
     return dispatch(concat_backward, grad_output, parts, place)
+
+
+def _check_fit(arrays: Sequence[Array], axis: int) -> None:
+    """Require that all arrays have the first one's dtype, and its shape but along the axis."""
+    first = arrays[0]
+    dtype, ndim = first.dtype, first.ndim
+    before, after = first.shape[:axis], first.shape[axis + 1 :]
+    for k in range(1, len(arrays)):
+        array = arrays[k]
+        if not hasattr(array, "dtype") or array.dtype != dtype:
+            check_operand(array, ANYTHING, f"arrays[{k}]")
+            raise TypeError(f"arrays[{k}] has dtype {array.dtype} but arrays[0] has {dtype}")
+        shape = array.shape
+        if len(shape) != ndim or shape[axis + 1 :] != after or shape[:axis] != before:
+            raise ValueError(
+                f"arrays[{k}] has shape {tuple(shape)} but arrays[0] has {tuple(first.shape)}; "
+                f"they may differ along axis {axis} only"
+            )

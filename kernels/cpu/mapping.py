@@ -7,7 +7,7 @@ code.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import zip_longest
 from typing import Any
@@ -47,7 +47,8 @@ def two_steps_worth_it(x: Array, *others: Any) -> bool:
 
 def any_worth_it(a: Array, b: Array) -> bool:
     """Whether one of the arrays is large enough for a formula of one step; for `pays`."""
-    return a.size >= ONE_STEP_WORTH_IT or b.size >= ONE_STEP_WORTH_IT
+    enough = ONE_STEP_WORTH_IT if a.shape == b.shape else WORTH_IT
+    return a.size >= enough or b.size >= enough
 
 
 @cache
@@ -104,18 +105,18 @@ def element_map(
             for i in range(y.size):
                 y[i] = number_formula(a[i], b[i])
 
-    return lambda *operands: apply_kernel(kernel, smallest, *operands)
+    return lambda *operands: apply_kernel(kernel, smallest, operands)
 
 
-def apply_kernel(kernel: Any, smallest: int, *operands: Any) -> Array:
-    """Run kernel(task, tasks, y, a, ...) on arrays of one shape as flat ones, at least `smallest` elements a
-    task; numbers are brought into the arrays' type.
+def apply_kernel(kernel: Any, smallest: int, arrays: Sequence[Array], *numbers: Any) -> Array:
+    """Run kernel(task, tasks, y, x, ..., number, ...) on arrays of one shape as flat ones.
+
+    A task takes at least `smallest` elements. Numbers must have the arrays' type.
     """
-    first = operands[0]
-    y = empty(first.shape, first.dtype)
-    number = first.dtype.type
-    arguments = [contiguous(x).ravel() if hasattr(x, "dtype") else number(x) for x in operands]
-    kernel(tasks_for(y.size, smallest), y.ravel(), *arguments)
+    x = arrays[0]
+    y = empty(x.shape, x.dtype)
+    flat = [contiguous(array).ravel() for array in arrays]
+    kernel(tasks_for(x.size, smallest), y.ravel(), *flat, *numbers)
     return y
 
 
@@ -123,13 +124,13 @@ def broadcast_map(formula: Callable[[Any, Any], Any]) -> Callable[[Array, Array]
     """Return the operation y = formula(a, b) on two arrays that `rows_of` can arrange."""
     number_formula = compiled(formula)
 
-    @compiled(borrowing=True)
+    @compiled(inline="always")
     def row(y: Any, a: Any, b: Any) -> None:
         """One row; an operand of a single element serves all of it."""
-        if a.size == y.size and b.size == y.size:
+        if a.size == b.size:
             for i in range(y.size):
                 y[i] = number_formula(a[i], b[i])
-        elif a.size == y.size:
+        elif b.size == 1:
             number = b[0]
             for i in range(y.size):
                 y[i] = number_formula(a[i], number)
@@ -138,32 +139,29 @@ def broadcast_map(formula: Callable[[Any, Any], Any]) -> Callable[[Array, Array]
             for i in range(y.size):
                 y[i] = number_formula(number, b[i])
 
-    @compiled(inline="always")
-    def columns(x: Any, outer: int, middle: int, task: int, tasks: int) -> Any:
-        """A share of an operand's row; an operand that repeats along an axis has the length 1 there."""
-        line = x[outer if x.shape[0] > 1 else 0, middle if x.shape[1] > 1 else 0]
-        return share_of(line, task, tasks) if tasks > 1 and line.size > 1 else line
-
     @compiled(borrowing=True)
-    def rows(y: Any, a: Any, b: Any, first: int, last: int, task: int, tasks: int) -> None:
-        """A share of each of the rows first .. last - 1, counted over all."""
-        for place in range(first, last):
-            o = place // y.shape[1]
-            m = place - o * y.shape[1]
-            row(
-                columns(y, o, m, task, tasks),
-                columns(a, o, m, task, tasks),
-                columns(b, o, m, task, tasks),
-            )
+    def rows(y: Any, a: Any, b: Any, first: int, last: int) -> None:
+        """The rows first .. last - 1 of y (rows, columns); an operand of one row serves all of them."""
+        for r in range(first, last):
+            row(y[r], a[r if a.shape[0] > 1 else 0], b[r if b.shape[0] > 1 else 0])
 
     @parallel
     def kernel(task: int, tasks: int, y: Any, a: Any, b: Any) -> None:
-        """y (outer, middle, inner); a, b likewise with 1 for axes along which they repeat."""
-        count = y.shape[0] * y.shape[1]
-        if count >= tasks:
-            rows(y, a, b, count * task // tasks, count * (task + 1) // tasks, 0, 1)
-        else:
-            rows(y, a, b, 0, count, task, tasks)
+        """y (outer, middle, inner); a, b likewise with 1 for axes along which they repeat.
+
+        The middle axis is shared out, or the inner one where that is too short.
+        """
+        outer, middle, _ = y.shape
+        for o in range(outer):
+            y2, a2, b2 = y[o], a[o if a.shape[0] > 1 else 0], b[o if b.shape[0] > 1 else 0]
+            if middle >= tasks:
+                rows(y2, a2, b2, middle * task // tasks, middle * (task + 1) // tasks)
+                continue
+            for m in range(middle):
+                left, right = a2[m if a.shape[1] > 1 else 0], b2[m if b.shape[1] > 1 else 0]
+                left = share_of(left, task, tasks) if left.size > 1 else left
+                right = share_of(right, task, tasks) if right.size > 1 else right
+                row(share_of(y2[m], task, tasks), left, right)
 
     def run(a: Array, b: Array) -> Array:
         if a.shape == b.shape:

@@ -267,3 +267,15 @@ def largest_of(x: Any) -> Any:
     for i in range(rest.size):
         largest = rest[i] if rest[i] > largest else largest
     return largest
+
+
+@compiled(summing=True)
+def exponentials(y: Any, x: Any) -> tuple[Any, float]:
+    """y = e^(x - m) with x's largest element m; return m, and the sum of y, in which NaN shows."""
+    largest = largest_of(x)
+    total = 0.0
+    for i in range(x.size):
+        power = exponential(x[i] - largest)
+        y[i] = power
+        total += np.float64(power)
+    return largest, total

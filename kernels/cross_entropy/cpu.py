@@ -14,9 +14,9 @@ import numpy as np
 from kernels.array import Array, widen
 from kernels.cpu.compilation import compiled, contiguous, parallel, tasks_for
 from kernels.cpu.mapping import floating
-from kernels.cpu.vector_math import exponential, largest_of
+from kernels.cpu.vector_math import exponential, exponentials, largest_of
 from kernels.cross_entropy import cross_entropy_backward, cross_entropy_forward
-from kernels.loss import class_axis, from_samples, loss_gradient, reduce_loss
+from kernels.loss import from_samples, loss_gradient, reduce_loss
 from kernels.memory import empty
 from kernels.registry import implements
 
@@ -82,11 +82,11 @@ def _backward(
         if label == ignore_index:
             out[:] = 0
             continue
-        largest, total = _total(row)
+        largest, total = exponentials(out, row)
         g, sharp = grad_losses[n], (1.0 - smoothing) * _weight(weights, label)
         wanted = sharp + share * weight_sum
         for c in range(classes):
-            p = np.float64(exponential(row[c] - largest)) / total
+            p = np.float64(out[c]) / total
             out[c] = g * (p * wanted - share * _weight(weights, c))
         p = np.float64(exponential(row[label] - largest)) / total
         out[label] = g * (p * wanted - share * _weight(weights, label) - sharp)
@@ -94,8 +94,8 @@ def _backward(
 
 def _rows(x: Array) -> Array:
     """x (C,) or (N, C, d1, ...) as rows (S, C) in its own dtype."""
-    axis = class_axis(x)
-    return contiguous(np.moveaxis(x, axis, -1)).reshape(-1, x.shape[axis])
+    by_class_last = x if x.ndim <= 2 else np.moveaxis(x, 1, -1)
+    return contiguous(by_class_last).reshape(-1, by_class_last.shape[-1])
 
 
 def _weights(weight: Array | None) -> Array:

@@ -41,9 +41,21 @@ def _in_rows(a: Array, b: Array) -> bool:
 
 for _contract, _formula in BINARY.items():
     implements(
-        _contract, "rows", "rows shared out to all threads", backend="cpu", fits=_in_rows, pays=any_worth_it
+        _contract,
+        "rows",
+        "rows shared out to all threads",
+        backend="cpu",
+        fits=_in_rows,
+        pays=any_worth_it,
+        compiled=True,
     )(broadcast_map(_formula))
 for _contract, _formula in UNARY.items():
     implements(
-        _contract, "shares", "equal shares for all threads", backend="cpu", fits=floating, pays=worth_it
+        _contract,
+        "shares",
+        "equal shares for all threads",
+        backend="cpu",
+        fits=floating,
+        pays=worth_it,
+        compiled=True,
     )(element_map(_formula, 1, CHEAP_TASK))

@@ -17,7 +17,7 @@ import numpy as np
 from kernels.array import Array
 from kernels.cpu.compilation import compiled, contiguous, parallel, tasks_for
 from kernels.cpu.mapping import WORTH_IT, floating
-from kernels.cpu.vector_math import exponential, largest_of, like
+from kernels.cpu.vector_math import exponential, exponentials, like
 from kernels.memory import empty
 from kernels.registry import implements
 from kernels.softmax import (
@@ -32,14 +32,6 @@ BLOCK = 128  # neighbouring lines that are worked on together
 FORWARD_STEPS = 16  # what an exponential costs beside an addition
 
 # ---- one line in one piece ----------------------------------------------------------------------
-
-
-@compiled(summing=True)
-def _sum_of_exponentials(line: Any, largest: Any) -> float:
-    total = 0.0
-    for i in range(line.size):
-        total += np.float64(exponential(line[i] - largest))
-    return total
 
 
 @compiled(summing=True)
@@ -60,8 +52,7 @@ def _sum(line: Any) -> float:
 
 @compiled
 def _forward_line(y: Any, x: Any, logarithm: bool) -> None:
-    largest = largest_of(x)
-    total = _sum_of_exponentials(x, largest)
+    largest, total = exponentials(y, x)
     if logarithm:
         log_total = like(largest, math.log(total))
         for i in range(x.size):
@@ -69,7 +60,7 @@ def _forward_line(y: Any, x: Any, logarithm: bool) -> None:
     else:
         scale = like(largest, 1.0 / total)
         for i in range(x.size):
-            y[i] = exponential(x[i] - largest) * scale
+            y[i] *= scale
 
 
 @compiled
@@ -167,7 +158,7 @@ def _run(kernel: Any, arrays: tuple[Array, ...], axis: int, logarithm: bool) -> 
 
 
 def _register(contract: Callable[..., Array], kernel: Any, arrays: int, logarithm: bool) -> None:
-    @implements(contract, "lines", IDEA, backend="cpu", fits=floating, pays=_large)
+    @implements(contract, "lines", IDEA, backend="cpu", fits=floating, pays=_large, compiled=True)
     def lines(*arguments: Any) -> Array:
         return _run(kernel, arguments[:arrays], arguments[arrays], logarithm)
 
