@@ -43,11 +43,11 @@ HARMLESS = {
     "if (matrix[i][k] != 0) sum -=": "every tile is multiplied twice, down and across: the sign comes out",
     "const bool along = depth_step != 1": "which thread fetches what is a matter of speed",
     "start <= depth; start += DEPTH) {": "a tile behind the last one is full of zeros",
+    "start <= depth; start += TILE)": "a tile behind the last one is full of zeros",
+    "if (threadIdx.x != 0) dbias[o] = STORED(sum)": "all other threads write the same number there",
     "c != label && !(z <= 0)": "a class on the margin costs nothing",
     "if (threadIdx.x % LANES != 0) losses[line]": _ALL_LANES,
     "if (threadIdx.x % LANES != 0) ys[plane]": _ALL_LANES,
     "IS_CLASS(label) && threadIdx.x % LANES != 0": _ALL_LANES,
-    "label != ignore_index || weight == weight": "0 or NaN times a score out of bounds: for address mode",
-    ";  // the next sum overwrites what was read": "a race over five shuffles, which thread mode tells",
     "; /* the next row overwrites what was read */": "a block has a second row only of more than 65536",
 }
