@@ -13,7 +13,7 @@ The gradient of the input at stride 1 is the same with the filter turned round.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,6 +67,7 @@ def geometry_of(x_size: Pair, window: Window, y_size: Pair, before: Pair) -> Arr
     return as_numbers(Geometry(*x_size, *y_size, window.kernel[0], window.stride[0], *before, ahead))
 
 
+@lru_cache(maxsize=4096)
 def slides_over_rows(size: Pair, window: Window) -> bool:
     """Whether there is code for a window on planes of x of this size."""
     taps, stride = window.kernel[0], window.stride[0]
@@ -98,6 +99,7 @@ def pays(x: Array, *others: Any) -> bool:
     return lanes_of(np.float32) == MASKED_LANES
 
 
+@lru_cache(maxsize=256)
 def _turned(window: Window) -> Window:
     """The window with which the gradient slides over the outputs, at stride 1."""
     padding = tuple(
@@ -173,9 +175,8 @@ def _convolve_planes(
     """Convolve the planes first .. last - 1."""
     g = as_record(numbers, Geometry)
     count, area = g.taps * g.taps, g.out_height * g.out_width
-    # A strip at stride 2 sees two vectors of columns.
-    lost = (g.stride - 1) * (g.taps - 1) // 2
-    wide, narrow = vector_lanes(x) - lost, vector_lanes(x) // 2 - lost
+    lanes = vector_lanes(x)
+    wide, narrow = _columns(g.taps, g.stride, lanes, lanes), _columns(g.taps, g.stride, lanes // 2, lanes)
     weights_at, weights_step = (count - 1, -1) if turned else (0, 1)
     for plane in range(first, last):
         channel = plane % starts.size
@@ -211,34 +212,53 @@ def _convolve_planes(
             end_with(ending, y[target : target + area])
 
 
+@compiled(inline="always")
+def _columns(taps: int, stride: int, lanes: int, most: int) -> int:
+    """How many columns of y a strip has at most, in vectors of `lanes` out of `most` lanes.
+
+    At stride 2 so many that no more than two vectors of x are needed, or little more than one for half of the
+    lanes.
+    """
+    if stride == 1:
+        return lanes
+    return lanes - (taps - 1) // 2 if lanes == most else lanes - 1
+
+
 class _Strip:
     """Writes the code of a strip: the sums of `rows` rows of y, oldest first, go from step to step.
 
     A step takes `stride` rows of x and completes one row of y.
     """
 
-    def __init__(self, simd: VectorBuilder, taps: int, stride: int) -> None:
+    def __init__(self, simd: VectorBuilder, whole: VectorBuilder, taps: int, stride: int, parts: int) -> None:
+        """simd: for the lanes in use; whole: for vectors of all lanes; parts: see `_make_strip`."""
         self.simd = simd
         self.taps = taps
         self.stride = stride
         self.rows = -(-taps // stride)
+        self.parts = parts
+        self.columns = _columns.py_func(taps, stride, simd.lanes, whole.lanes)
+        self.loader = simd if stride == 1 else whole
 
     def masks(self, first: Any, width: Any) -> list[Any]:
         """Which elements of the vectors that a row is loaded as lie in the plane; first: the first column."""
-        distance, count = (1, self.taps) if self.stride == 1 else (self.simd.lanes, 2)
-        builder = self.simd.builder
-        return [self.simd.lanes_within(builder.add(first, INDEX(i * distance)), width) for i in range(count)]
+        reach = (self.columns - 1) * self.stride + self.taps
+        lanes, builder = self.loader.lanes, self.simd.builder
+        steps = range(self.taps) if self.stride == 1 else range(0, reach, lanes)
+        return [self.loader.lanes_within(builder.add(first, INDEX(step)), width) for step in steps]
 
     def row(self, address: Any, masks: Sequence[Any]) -> list[Any]:
         """What the taps across see of a row whose first column is at an address."""
-        simd = self.simd
+        loader = self.loader
         if self.stride == 1:
-            return [simd.load_where(simd.after(address, q), mask) for q, mask in enumerate(masks)]
-        halves = [simd.load_where(simd.after(address, i * simd.lanes), mask) for i, mask in enumerate(masks)]
-        last = 2 * simd.lanes - 1
+            return [loader.load_where(loader.after(address, q), mask) for q, mask in enumerate(masks)]
+        loaded = [
+            loader.load_where(loader.after(address, i * loader.lanes), mask) for i, mask in enumerate(masks)
+        ]
+        # Lanes beyond the last column may hold anything.
+        lanes = [min(j, self.columns - 1) for j in range(self.simd.lanes)]
         return [
-            simd.shuffle(halves[0], halves[1], [min(2 * j + q, last) for j in range(simd.lanes)])
-            for q in range(self.taps)
+            loader.shuffle(loaded[0], loaded[-1], [2 * lane + q for lane in lanes]) for q in range(self.taps)
         ]
 
     def add(self, sums: Sequence[Any], rows: Sequence[Sequence[Any]], weights: Sequence[Any]) -> list[Any]:
@@ -249,12 +269,28 @@ class _Strip:
                 for a in range(self.rows):
                     p = self.stride * (self.rows - 1 - a) + r
                     if p < self.taps:
-                        sums[a] = self.simd.multiply_add(weights[p * self.taps + q], vector, sums[a])
+                        i = a * self.parts + (r * self.taps + q) % self.parts
+                        sums[i] = self.simd.multiply_add(weights[p * self.taps + q], vector, sums[i])
         return sums
 
+    def begin(self, start: Any) -> list[Any]:
+        """The parts of the sums of a row of y that nothing has been added to."""
+        return [start, *[self.simd.constant(0.0)] * (self.parts - 1)]
 
-def _make_strip(taps: int, stride: int, share: int) -> Any:
-    """Return the intrinsic for a kind of window; share: which part of a vector's lanes are used, 1 or 2."""
+    def complete(self, sums: Sequence[Any]) -> Any:
+        """The sums of the oldest row."""
+        return reduce(self.simd.builder.fadd, sums[: self.parts])
+
+
+def _make_strip(taps: int, stride: int, share: int, parts: int = 1) -> Any:
+    """Return the intrinsic for a kind of window.
+
+    Args:
+        taps: along each axis.
+        stride: along each axis.
+        share: 2 where half of a vector's lanes are used, else 1.
+        parts: of every sum, so that not every addition waits for the one before it; they cost registers.
+    """
 
     def compute_strip(
         typing_context: Any,
@@ -279,7 +315,7 @@ def _make_strip(taps: int, stride: int, share: int) -> Any:
             start, numbers = arguments[9:]
             kinds = signature.args
             simd = VectorBuilder(context, builder, kinds[0], element_lanes(kinds[0]) // share)
-            strip = _Strip(simd, taps, stride)
+            strip = _Strip(simd, VectorBuilder(context, builder, kinds[0]), taps, stride, parts)
             record = simd.address(kinds[10], numbers, INDEX(0))
             height, width, out_height, out_width, _, _, top, left, ahead = (
                 builder.load(simd.after(record, i)) for i in range(len(Geometry._fields))
@@ -293,7 +329,7 @@ def _make_strip(taps: int, stride: int, share: int) -> Any:
             masks = strip.masks(begin, width)
             into = simd.address(kinds[0], y, builder.add(target, column))
             outof = simd.address(kinds[4], x, builder.add(source, begin))
-            zero = simd.broadcast(start)
+            fresh = strip.begin(simd.broadcast(start))
 
             def rows_of(t: Any) -> list[list[Any]]:
                 rows = []
@@ -303,7 +339,7 @@ def _make_strip(taps: int, stride: int, share: int) -> Any:
                     seen = masks
                     if stride > 1:
                         inside = builder.icmp_unsigned("<", h, height)
-                        seen = [simd.mask_if(inside, mask) for mask in masks]
+                        seen = [strip.loader.mask_if(inside, mask) for mask in masks]
                     rows.append(strip.row(address, seen))
                     if share == 1:
                         with builder.if_then(builder.icmp_signed("!=", ahead, INDEX(0)), likely=False):
@@ -314,19 +350,19 @@ def _make_strip(taps: int, stride: int, share: int) -> Any:
                 simd.store_partial(total, simd.after(into, builder.mul(i, out_width)), columns)
 
             def enter(i: Any, sums: list[Any]) -> list[Any]:
-                return [*strip.add(sums, rows_of(builder.add(i, first)), factors)[1:], zero]
+                return [*strip.add(sums, rows_of(builder.add(i, first)), factors)[parts:], *fresh]
 
             def complete(i: Any, sums: list[Any]) -> list[Any]:
                 totals = strip.add(sums, rows_of(builder.add(i, INDEX(strip.rows - 1))), factors)
-                store(totals[0], i)
-                return [*totals[1:], zero]
+                store(strip.complete(totals), i)
+                return [*totals[parts:], *fresh]
 
             def leave(i: Any, sums: list[Any]) -> list[Any]:
-                store(sums[0], builder.add(i, filled))
-                return [*sums[1:], zero]
+                store(strip.complete(sums), builder.add(i, filled))
+                return [*sums[parts:], *fresh]
 
             first = builder.sdiv(top, INDEX(stride))
-            sums = simd.loop_if_any(builder.sub(INDEX(strip.rows - 1), first), [zero] * strip.rows, enter)
+            sums = simd.loop_if_any(builder.sub(INDEX(strip.rows - 1), first), fresh * strip.rows, enter)
             reached = builder.sdiv(builder.add(builder.add(height, top), INDEX(stride - 1)), INDEX(stride))
             reached = builder.sub(reached, INDEX(strip.rows - 1))
             filled = builder.select(builder.icmp_signed("<", reached, out_height), reached, out_height)
@@ -343,4 +379,4 @@ def _make_strip(taps: int, stride: int, share: int) -> Any:
 _strip_3_1, _strip_3_1_slim = _make_strip(3, 1, 1), _make_strip(3, 1, 2)
 _strip_3_2, _strip_3_2_slim = _make_strip(3, 2, 1), _make_strip(3, 2, 2)
 _strip_5_1, _strip_5_1_slim = _make_strip(5, 1, 1), _make_strip(5, 1, 2)
-_strip_5_2, _strip_5_2_slim = _make_strip(5, 2, 1), _make_strip(5, 2, 2)
+_strip_5_2, _strip_5_2_slim = _make_strip(5, 2, 1), _make_strip(5, 2, 2, parts=2)
