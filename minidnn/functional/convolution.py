@@ -181,24 +181,26 @@ def conv2d(
     x, weight = as_tensor(x), as_tensor(weight, name="weight")
     check_rank("x", x._array, 3, 4)
     check_rank("weight", weight._array, 4)  # `data` would hand it out, to be looked over for changes
-    if 0 in weight.shape:
-        raise ValueError(f"weight must not be empty, got shape {weight.shape}")
-    window = convolution_window(weight.shape[2:], stride, padding, dilation)
+    shape, weight_shape = x.shape, weight.shape
+    if 0 in weight_shape:
+        raise ValueError(f"weight must not be empty, got shape {weight_shape}")
+    window = convolution_window(weight_shape[2:], stride, padding, dilation)
     groups = check_integer("groups", groups, minimum=1)
-    depthwise = 1 < groups == x.shape[-3] and weight.shape[1] == 1 and weight.shape[0] % groups == 0
+    depthwise = 1 < groups == shape[-3] and weight_shape[1] == 1 and weight_shape[0] % groups == 0
     if depthwise:
         return _on_batch(DepthwiseConv2d(window), x, weight, bias)
     if wanted_in_half(x, weight, bias):
         return in_half(conv2d, x, weight, bias, stride, padding, dilation, groups)
     function = Conv2d(window, groups)
-    if _may_prepare(x, weight, bias, groups) and 0 not in x.shape[-3:]:
-        shape = x.shape if x.ndim == 4 else (1, *x.shape)
-        function.prepared = prepared_weight(weight, shape, conv2d_prepare_weight, window, groups)
+    fitting = shape[-3] == weight_shape[1] * groups and 0 not in shape[-3:]
+    if fitting and _may_prepare(x, weight, bias):
+        batch = shape if len(shape) == 4 else (1, *shape)
+        function.prepared = prepared_weight(weight, batch, conv2d_prepare_weight, window, groups)
     return _on_batch(function, x, weight, bias)
 
 
-def _may_prepare(x: Tensor, weight: Tensor, bias: Any, groups: int) -> bool:
-    """Whether to run on the weight's prepared form.
+def _may_prepare(x: Tensor, weight: Tensor, bias: Any) -> bool:
+    """Whether to run on the weight's prepared form, if the shapes fit.
 
     Not where a gradient will be wanted, nor where a version of the cold convolution is asked for by name, nor
     on a device, whose memory is not looked over for changes; and what does not fit the cold convolution
@@ -206,9 +208,9 @@ def _may_prepare(x: Tensor, weight: Tensor, bias: Any, groups: int) -> bool:
     """
     if is_grad_enabled() and any(getattr(tensor, "requires_grad", False) for tensor in (x, weight, bias)):
         return False
-    in_host_memory = isinstance(weight._array, np.ndarray)
-    fitting = in_host_memory and x.dtype == weight.dtype and x.shape[-3] == weight.shape[1] * groups
-    return fitting and weight.dtype != HALF and "conv2d_forward" not in selection().versions
+    array, dtype = weight._array, x.dtype
+    usable = isinstance(array, np.ndarray) and array.dtype == dtype and dtype != HALF
+    return usable and "conv2d_forward" not in selection().versions
 
 
 def conv_transpose2d(

@@ -67,7 +67,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
         raise ValueError(f"weight must have 1 or 2 dimensions, got shape {weight.shape}")
     if bias is not None:
         bias = as_tensor(bias, name="bias")
-        check_shape("bias", bias.data, weight.shape[:-1])
+        check_shape("bias", bias._array, weight.shape[:-1])
     if wanted_in_half(x, weight, bias):
         return in_half(linear, x, weight, bias)
     return apply(Linear(), x, weight, bias)
