@@ -3,7 +3,8 @@
 A plane is computed in strips of at most a vector's columns, each from its first row to its last. The sums of
 the output rows that the current input rows reach stay in registers: with three taps at stride 1 a row of x is
 loaded three times, one column further on each time, adds to the sums of three rows of y, and completes the
-first of them. Columns outside the plane are masked, the same for all rows; rows outside it are left out.
+first of them. Columns outside the plane are masked, the same for all rows; rows outside it are left out,
+as in PyTorch, which shows only where a weight is not finite.
 
 At stride 2 a row of x is loaded once, as two vectors whose even and odd elements are what the taps meet.
 
