@@ -22,6 +22,7 @@ from kernels.depthwise_conv2d import (
     cpu_channels,
     cpu_channels_backward,
     cpu_rows,
+    cpu_rows_weight,
     depthwise_conv2d_backward_bias,
     depthwise_conv2d_backward_input,
     depthwise_conv2d_backward_weight,
@@ -355,3 +356,11 @@ implements(
     fits=cpu_rows.backward_fits,
     pays=cpu_rows.pays,
 )(cpu_rows.convolve_rows_back)
+implements(
+    depthwise_conv2d_backward_weight,
+    "rows",
+    "nine sums in registers, a row of x loaded once for the three rows of taps",
+    backend="cpu",
+    fits=cpu_rows_weight.weight_fits,
+    pays=cpu_rows_weight.weight_pays,
+)(cpu_rows_weight.correlate_rows)
