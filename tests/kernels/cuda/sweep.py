@@ -4,18 +4,23 @@ python -m tests.kernels.cuda.sweep thread              all samples, with ThreadS
 python -m tests.kernels.cuda.sweep address --draw 20   twenty of them, drawn by a seed
 python -m tests.kernels.cuda.sweep orders --only pool  those of operations whose names hold one of these words
 python -m tests.kernels.cuda.sweep gpu                 all samples on a GPU; see compute_sanitizer.py
+
+A run of all samples on the emulator is written down in sweeps.json.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
+import hashlib
+import json
 import os
 import random
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,8 +33,11 @@ from tests.kernels import halves, tables
 from tests.kernels.cuda import transfer
 from tests.kernels.sample import Draw, Sample
 
+ROOT = Path(__file__).parents[3]
+RESULTS = Path(__file__).parent / "sweeps.json"
 SEED = 1
 CHILD = "--in-this-process"
+EVERY = ("",)  # in the name of every operation
 ON_GPU = "gpu"
 _truth = functools.cache(tables.truth)
 
@@ -44,7 +52,7 @@ class Case(NamedTuple):
         return f"{self.sample} in {np.dtype(self.dtype)}"
 
 
-def samples(only: Sequence[str] = ("",)) -> list[Sample]:
+def samples(only: Sequence[str] = EVERY) -> list[Sample]:
     """The samples of operations whose names hold one of these words."""
     operations = {
         row.operation
@@ -54,7 +62,7 @@ def samples(only: Sequence[str] = ("",)) -> list[Sample]:
     return [sample for sample in tables.samples() if sample.operation in operations]
 
 
-def cases(draw: int | None, only: Sequence[str] = ("",)) -> list[Case]:
+def cases(draw: int | None, only: Sequence[str] = EVERY) -> list[Case]:
     """Every case of these samples, for tensor cores and in halves too, or some drawn by a seed."""
     every = cases_of(samples(only))
     return every if draw is None else random.Random(SEED).sample(every, draw)
@@ -96,7 +104,7 @@ def _check(version: Version, case: Case, got: list[np.ndarray]) -> None:
     assert worst <= tables.bound(case.sample, case.dtype, version.name), "wrong values"
 
 
-def run(mode: str, draw: int | None = None, only: Sequence[str] = ("",)) -> list[str]:
+def run(mode: str, draw: int | None = None, only: Sequence[str] = EVERY) -> list[str]:
     """Return a line for each faulty case, from a process in that mode."""
     preloaded = mode in ("address", "thread")
     emulated = {} if mode == ON_GPU else {"MINIDNN_EMULATOR_MODE": mode}
@@ -127,16 +135,36 @@ def mover(mode: str) -> Callable[[Any], Any]:
     return partial(transfer.to_device, device=GPU)
 
 
+def results() -> dict[str, dict[str, Any]]:
+    """What the last run of all samples found in each mode."""
+    return dict(json.loads(RESULTS.read_text())) if RESULTS.exists() else {}
+
+
+def fingerprint() -> str:
+    """What tells whether the kernels are still those of a run."""
+    sources = sorted(path for path in (ROOT / "kernels").rglob("*") if path.suffix in (".cu", ".cuh"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
+
+
+def _write(mode: str, row: dict[str, Any]) -> None:
+    temporary = RESULTS.with_suffix(".part")
+    temporary.write_text(json.dumps({**results(), mode: row}, indent=1, sort_keys=True) + "\n")
+    os.replace(temporary, RESULTS)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.kernels.cuda.sweep", description=__doc__)
     parser.add_argument("mode", choices=(*emulator.MODES, ON_GPU))
     parser.add_argument("--draw", type=int, help="how many samples; all by default")
-    parser.add_argument("--only", nargs="+", default=("",), help="words in the operations' names")
+    parser.add_argument("--only", nargs="+", default=EVERY, help="words in the operations' names")
     parser.add_argument(CHILD, action="store_true", dest="child", help=argparse.SUPPRESS)
     wanted = parser.parse_args(arguments)
     if not wanted.child:
+        row = {"fingerprint": fingerprint(), "cases": len(cases(None))}  # of what the run begins with
         lines = run(wanted.mode, wanted.draw, wanted.only)
         print("\n".join(lines) or f"mode {wanted.mode}: nothing found")
+        if wanted.draw is None and wanted.only == EVERY and wanted.mode != ON_GPU:
+            _write(wanted.mode, {**row, "faults": lines})
         sys.exit(bool(lines))
     move = mover(wanted.mode)
     for case in cases(wanted.draw, wanted.only):

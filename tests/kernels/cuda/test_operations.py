@@ -107,6 +107,14 @@ def test_some_samples_in_the_other_modes(mode: str) -> None:
     assert sweep.run(mode, draw=12) == []
 
 
+def test_sweeps_of_all_samples_found_nothing() -> None:
+    """The committed runs of the script."""
+    results = sweep.results()
+    assert set(results) >= {"orders", "undefined", "address", "thread"}
+    assert [row["faults"] for row in results.values() if row["faults"]] == []
+    assert min(row["cases"] for row in results.values()) > len(OPERATIONS)
+
+
 def test_sweeps_take_tensor_cores_and_halves_too() -> None:
     """A sweep runs all versions that take a case; of what it draws in halves some go to tensor cores."""
     taken = {
