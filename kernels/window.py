@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 from kernels.array import check_flag, check_integer, shown
 
@@ -22,6 +22,8 @@ _TOO_LARGE = 2**31
 
 def pair(name: str, value: Any, minimum: int | None = None) -> Pair:
     """Return `value` as (height, width): an int stands for both axes."""
+    if _is_usual(value, 0 if minimum is None else minimum):
+        return value
     if _is_sequence(value):
         if len(value) == 1:
             value = (value[0], value[0])
@@ -30,6 +32,18 @@ def pair(name: str, value: Any, minimum: int | None = None) -> Pair:
         return _size(name, value[0], minimum), _size(name, value[1], minimum)
     number = _size(name, value, minimum)
     return number, number
+
+
+def _is_usual(value: Any, minimum: int) -> TypeGuard[Pair]:
+    """Whether `value` is a pair already; asked first, since every call of a layer asks for several."""
+    if type(value) is not tuple or len(value) != 2:
+        return False
+    height, width = value
+    return (
+        type(height) is type(width) is int
+        and minimum <= height < _TOO_LARGE
+        and minimum <= width < _TOO_LARGE
+    )
 
 
 def _is_sequence(value: Any) -> bool:

@@ -341,7 +341,7 @@ def write_input_gradient(grad_output: Array, weight: Array, grad_x: Array) -> No
         combine_rows(tasks, dy.reshape(-1), filters.reshape(-1), grad_x.reshape(-1))
         return
     outputs, inputs = filters.shape[:2]
-    product(dy, (outputs, 1), filters.reshape(outputs, inputs), grad_x.reshape(-1, inputs))
+    product(dy, (outputs, 1), filters.reshape(outputs, inputs), grad_x.reshape(len(dy), inputs))
 
 
 @implements(linear_backward_weight, "tiles", "a tiled product that reads the samples in place", fits=_fits)
@@ -360,4 +360,4 @@ def write_weight_gradient(grad_output: Array, x: Array, grad_weight: Array) -> N
         outer_product(tasks, dy.reshape(-1), values.reshape(-1), grad_weight.reshape(-1))
         return
     outputs, inputs = grad_weight.shape[:2]
-    product(dy, (1, outputs), values.reshape(-1, inputs), grad_weight.reshape(outputs, inputs))
+    product(dy, (1, outputs), values.reshape(len(x), inputs), grad_weight.reshape(outputs, inputs))
