@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from kernels.cpu.compilation import compiled
+from kernels.cpu.vector_math import sum_of
 
 # Values whose mean and deviations are taken while they are in the first-level cache.
 BLOCK = 4096
@@ -30,7 +31,7 @@ def moments(x: Any, c: int) -> tuple[float, float]:
             size = (last - first) * (end - start)
             total = 0.0
             for n in range(first, last):
-                total += _sum(x[n, c, start:end])
+                total += sum_of(x[n, c, start:end])
             block_mean = total / size
             block_deviations = 0.0
             for n in range(first, last):
@@ -42,14 +43,6 @@ def moments(x: Any, c: int) -> tuple[float, float]:
             deviations += block_deviations + step * step * (count * (size / (count + size)))
             count += size
     return mean, deviations / max(count, 1)
-
-
-@compiled(summing=True, borrowing=True)
-def _sum(x: Any) -> float:
-    total = 0.0
-    for i in range(x.size):
-        total += np.float64(x[i])
-    return total
 
 
 @compiled(summing=True, borrowing=True)
@@ -86,7 +79,7 @@ def sums(grad_output: Any, x: Any, c: int, mean: Any) -> tuple[float, float]:
     products, total = 0.0, 0.0
     for n in range(x.shape[0]):
         products += _sum_of_products(grad_output[n, c], x[n, c], mean)
-        total += _sum(grad_output[n, c])
+        total += sum_of(grad_output[n, c])
     return products, total
 
 

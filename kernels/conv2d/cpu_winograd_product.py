@@ -15,7 +15,7 @@ from kernels.cpu.simd import INDEX, REGISTERS, VectorBuilder, vector_lanes
 MOST_ROWS = (REGISTERS - 4) // 2
 
 
-@compiled
+@compiled(borrowing=True)
 def multiply(
     plan: Plan,
     group: int,

@@ -61,7 +61,7 @@ def bits_between(first: int, last: int) -> int:
     return (1 << last) - (1 << first) if first < last else 0
 
 
-@compiled
+@compiled(borrowing=True)
 def transform_inputs(plan: Plan, group: int, first: int, last: int, x: Any, v: Any, v_at: int) -> None:
     """Write V of the tiles from `first` to before `last`; the first tile's at v[v_at]."""
     lanes = vector_lanes(x)
@@ -88,7 +88,7 @@ def transform_inputs(plan: Plan, group: int, first: int, last: int, x: Any, v: A
             target += lanes
 
 
-@compiled
+@compiled(borrowing=True)
 def transform_outputs(
     plan: Plan,
     group: int,

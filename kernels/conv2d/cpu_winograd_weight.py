@@ -159,7 +159,7 @@ def correlate(
             _transform_sums(plan, group * plan.outputs + first_output + o, o, z, grad_weight)
 
 
-@compiled
+@compiled(borrowing=True)
 def _transform_gradients(
     plan: Plan,
     group: int,

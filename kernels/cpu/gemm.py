@@ -234,7 +234,7 @@ def _narrow_strip(
     return types.void(index, a, index, index, b, index, index, c, scalar, scalar), emit
 
 
-@compiled
+@compiled(borrowing=True)
 def strip(
     depth: int,
     a: Any,
@@ -326,7 +326,7 @@ def _turn_groups(typing_context: Any, packed: Any, at: Any, a: Any, a_at: Any, r
     return types.void(packed, types.intp, a, types.intp, types.intp), emit
 
 
-@compiled
+@compiled(borrowing=True)
 def pack_rows(
     a: Any, a_at: int, rows: int, depth: int, row_step: int, depth_step: int, packed: Any, at: int
 ) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from kernels.array import Array
 from kernels.cpu.compilation import compiled, contiguous, parallel, tasks_for
 from kernels.cpu.mapping import WORTH_IT, floating
-from kernels.cpu.vector_math import exponential, exponentials, like
+from kernels.cpu.vector_math import exponential, exponentials, like, sum_of
 from kernels.memory import empty
 from kernels.registry import implements
 from kernels.softmax import (
@@ -42,14 +42,6 @@ def _sum_of_products(a: Any, b: Any) -> float:
     return total
 
 
-@compiled(summing=True)
-def _sum(line: Any) -> float:
-    total = 0.0
-    for i in range(line.size):
-        total += np.float64(line[i])
-    return total
-
-
 @compiled
 def _forward_line(y: Any, x: Any, logarithm: bool) -> None:
     largest, total = exponentials(y, x)
@@ -66,7 +58,7 @@ def _forward_line(y: Any, x: Any, logarithm: bool) -> None:
 @compiled
 def _backward_line(dx: Any, dy: Any, y: Any, logarithm: bool) -> None:
     if logarithm:
-        total = _sum(dy)
+        total = sum_of(dy)
         for i in range(y.size):
             dx[i] = np.float64(dy[i]) - np.float64(exponential(y[i])) * total
     else:

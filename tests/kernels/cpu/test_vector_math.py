@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kernels.cpu.compilation import compiled
-from kernels.cpu.vector_math import normal_distribution
+from kernels.cpu.vector_math import exponentials, normal_distribution
 
 FLOATS = (np.float32, np.float64)
 
@@ -50,3 +50,21 @@ def test_the_normal_distribution_beyond_all_bounds(dtype: Any) -> None:
     assert np.isnan(density[0])
     assert density[5] == dtype(1 / math.sqrt(2 * math.pi))
     assert np.all(density[1:5] <= np.finfo(dtype).smallest_subnormal)
+
+
+@pytest.mark.parametrize("size", [4, 17, 37, 64])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_exponentials_are_the_same_wherever_the_arrays_lie(dtype: Any, size: int) -> None:
+    """Also where the results end just before what they are made from, or begin just behind it."""
+    for seed in range(6):
+        memory = np.empty(size + 400, dtype)
+        x = memory[200 : 200 + size]
+        x[...] = np.random.default_rng(seed).standard_normal(size)
+        apart = np.empty(size, dtype)
+        found = exponentials(apart, x)
+        want = np.exp((x - x.max()).astype(np.float64))
+        np.testing.assert_allclose(apart, want, rtol=4 * float(np.finfo(dtype).eps))
+        for begin in (*range(201 - size), *range(200 + size, 400)):
+            y = memory[begin : begin + size]
+            assert exponentials(y, x) == found
+            assert np.array_equal(y, apart)

@@ -50,4 +50,9 @@ HARMLESS = {
     "if (threadIdx.x % LANES != 0) ys[plane]": _ALL_LANES,
     "IS_CLASS(label) && threadIdx.x % LANES != 0": _ALL_LANES,
     "; /* the next row overwrites what was read */": "a block has a second row only of more than 65536",
+    "REAL relu(REAL x) { return x < ZERO": "at zero both are zero",
+    "REAL relu6(REAL x) { return x < ZERO": "at zero both are zero",
+    "ZERO : x > REAL(6)": _AT_THE_EDGE,
+    "start <= count; start += THREADS": "behind the last items a block looks at none",
+    "running_mean && values >= 1": "the contract refuses one value for a channel",
 }
