@@ -239,6 +239,7 @@ class _Strip:
         self.rows = -(-taps // stride)
         self.parts = parts
         self.columns = _columns.py_func(taps, stride, simd.lanes, whole.lanes)
+        self.slim = simd.lanes < whole.lanes
         self.loader = simd if stride == 1 else whole
 
     def masks(self, first: Any, width: Any) -> list[Any]:
@@ -283,6 +284,88 @@ class _Strip:
         return reduce(self.simd.builder.fadd, sums[: self.parts])
 
 
+class _Walk:
+    """Writes the code that takes a strip down a plane: rows that enter before the first row of y is complete,
+    rows that complete one each, and rows of y that are left when x has ended.
+    """
+
+    def __init__(self, strip: _Strip, kinds: Sequence[Any], arguments: Sequence[Any]) -> None:
+        """kinds, arguments: of the intrinsic that `_make_strip` returns."""
+        y, target, column, self.columns, x, source, weights, weights_at, weights_step = arguments[:9]
+        start, numbers = arguments[9:]
+        self.strip, self.simd, self.builder = strip, strip.simd, strip.simd.builder
+        simd, builder = self.simd, self.builder
+        record = simd.address(kinds[10], numbers, INDEX(0))
+        self.height, self.width, self.out_height, self.out_width, _, _, self.top, left, self.ahead = (
+            builder.load(simd.after(record, i)) for i in range(len(Geometry._fields))
+        )
+        first_weight = simd.address(kinds[6], weights, weights_at)
+        self.factors = [
+            simd.broadcast(builder.load(simd.after(first_weight, builder.mul(weights_step, INDEX(k)))))
+            for k in range(strip.taps**2)
+        ]
+        begin = builder.sub(builder.mul(column, INDEX(strip.stride)), left)
+        self.masks = strip.masks(begin, self.width)
+        self.into = simd.address(kinds[0], y, builder.add(target, column))
+        self.outof = simd.address(kinds[4], x, builder.add(source, begin))
+        self.fresh = strip.begin(simd.broadcast(start))
+        # Steps that are over where the plane begins: its padding rows add nothing.
+        self.first = builder.sdiv(self.top, INDEX(strip.stride))
+
+    def run(self) -> None:
+        """Write all loops."""
+        simd, builder, strip = self.simd, self.builder, self.strip
+        missing = builder.sub(INDEX(strip.rows - 1), self.first)
+        sums = simd.loop_if_any(missing, self.fresh * strip.rows, self._enter)
+        rows = builder.add(builder.add(self.height, self.top), INDEX(strip.stride - 1))
+        reached = builder.sub(builder.sdiv(rows, INDEX(strip.stride)), INDEX(strip.rows - 1))
+        few = builder.icmp_signed("<", reached, self.out_height)
+        filled = builder.select(few, reached, self.out_height)
+        sums = simd.loop_if_any(filled, sums, self._complete)
+
+        def leave(i: Any, sums: list[Any]) -> list[Any]:
+            self._store(sums, builder.add(i, filled))
+            return self._next(sums)
+
+        simd.loop_if_any(builder.sub(self.out_height, filled), sums, leave)
+
+    def _enter(self, i: Any, sums: list[Any]) -> list[Any]:
+        return self._next(self._add(sums, self.builder.add(i, self.first)))
+
+    def _complete(self, i: Any, sums: list[Any]) -> list[Any]:
+        sums = self._add(sums, self.builder.add(i, INDEX(self.strip.rows - 1)))
+        self._store(sums, i)
+        return self._next(sums)
+
+    def _add(self, sums: list[Any], t: Any) -> list[Any]:
+        """The sums after step t."""
+        return self.strip.add(sums, [self._row(t, r) for r in range(self.strip.stride)], self.factors)
+
+    def _next(self, sums: list[Any]) -> list[Any]:
+        """The sums without the oldest row's, and those of a new row."""
+        return [*sums[self.strip.parts :], *self.fresh]
+
+    def _row(self, t: Any, r: int) -> list[Any]:
+        """What the taps across see of row r of step t."""
+        strip, builder = self.strip, self.builder
+        h = builder.sub(builder.add(builder.mul(t, INDEX(strip.stride)), INDEX(r)), self.top)
+        address = self.simd.after(self.outof, builder.mul(h, self.width))
+        masks = self.masks
+        if strip.stride > 1:  # the last step may reach beyond the plane
+            inside = builder.icmp_unsigned("<", h, self.height)
+            masks = [strip.loader.mask_if(inside, mask) for mask in masks]
+        row = strip.row(address, masks)
+        if not strip.slim:
+            with builder.if_then(builder.icmp_signed("!=", self.ahead, INDEX(0)), likely=False):
+                self.simd.prefetch(self.simd.after(address, self.ahead))
+        return row
+
+    def _store(self, sums: list[Any], i: Any) -> None:
+        """Write row i of y, the oldest."""
+        address = self.simd.after(self.into, self.builder.mul(i, self.out_width))
+        self.simd.store_partial(self.strip.complete(sums), address, self.columns)
+
+
 def _make_strip(taps: int, stride: int, share: int, parts: int = 1) -> Any:
     """Return the intrinsic for a kind of window.
 
@@ -312,63 +395,10 @@ def _make_strip(taps: int, stride: int, share: int, parts: int = 1) -> Any:
         """
 
         def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            y, target, column, columns, x, source, weights, weights_at, weights_step = arguments[:9]
-            start, numbers = arguments[9:]
-            kinds = signature.args
-            simd = VectorBuilder(context, builder, kinds[0], element_lanes(kinds[0]) // share)
-            strip = _Strip(simd, VectorBuilder(context, builder, kinds[0]), taps, stride, parts)
-            record = simd.address(kinds[10], numbers, INDEX(0))
-            height, width, out_height, out_width, _, _, top, left, ahead = (
-                builder.load(simd.after(record, i)) for i in range(len(Geometry._fields))
-            )
-            first_weight = simd.address(kinds[6], weights, weights_at)
-            factors = [
-                simd.broadcast(builder.load(simd.after(first_weight, builder.mul(weights_step, INDEX(k)))))
-                for k in range(taps * taps)
-            ]
-            begin = builder.sub(builder.mul(column, INDEX(stride)), left)
-            masks = strip.masks(begin, width)
-            into = simd.address(kinds[0], y, builder.add(target, column))
-            outof = simd.address(kinds[4], x, builder.add(source, begin))
-            fresh = strip.begin(simd.broadcast(start))
-
-            def rows_of(t: Any) -> list[list[Any]]:
-                rows = []
-                for r in range(stride):
-                    h = builder.sub(builder.add(builder.mul(t, INDEX(stride)), INDEX(r)), top)
-                    address = simd.after(outof, builder.mul(h, width))
-                    seen = masks
-                    if stride > 1:
-                        inside = builder.icmp_unsigned("<", h, height)
-                        seen = [strip.loader.mask_if(inside, mask) for mask in masks]
-                    rows.append(strip.row(address, seen))
-                    if share == 1:
-                        with builder.if_then(builder.icmp_signed("!=", ahead, INDEX(0)), likely=False):
-                            simd.prefetch(simd.after(address, ahead))
-                return rows
-
-            def store(total: Any, i: Any) -> None:
-                simd.store_partial(total, simd.after(into, builder.mul(i, out_width)), columns)
-
-            def enter(i: Any, sums: list[Any]) -> list[Any]:
-                return [*strip.add(sums, rows_of(builder.add(i, first)), factors)[parts:], *fresh]
-
-            def complete(i: Any, sums: list[Any]) -> list[Any]:
-                totals = strip.add(sums, rows_of(builder.add(i, INDEX(strip.rows - 1))), factors)
-                store(strip.complete(totals), i)
-                return [*totals[parts:], *fresh]
-
-            def leave(i: Any, sums: list[Any]) -> list[Any]:
-                store(strip.complete(sums), builder.add(i, filled))
-                return [*sums[parts:], *fresh]
-
-            first = builder.sdiv(top, INDEX(stride))
-            sums = simd.loop_if_any(builder.sub(INDEX(strip.rows - 1), first), fresh * strip.rows, enter)
-            reached = builder.sdiv(builder.add(builder.add(height, top), INDEX(stride - 1)), INDEX(stride))
-            reached = builder.sub(reached, INDEX(strip.rows - 1))
-            filled = builder.select(builder.icmp_signed("<", reached, out_height), reached, out_height)
-            sums = simd.loop_if_any(filled, sums, complete)
-            simd.loop_if_any(builder.sub(out_height, filled), sums, leave)
+            kind = signature.args[0]
+            whole = VectorBuilder(context, builder, kind)
+            simd = VectorBuilder(context, builder, kind, element_lanes(kind) // share)
+            _Walk(_Strip(simd, whole, taps, stride, parts), signature.args, arguments).run()
             return context.get_dummy_value()
 
         index = types.intp
