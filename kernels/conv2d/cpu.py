@@ -10,6 +10,7 @@ import numpy as np
 
 from kernels.array import Array
 from kernels.conv2d import cpu_backward  # noqa: F401 - enters its versions into the table
+from kernels.conv2d.cpu_direct import announce_direct
 from kernels.conv2d.cpu_fused import launch, make_plan, pack_filters
 from kernels.conv2d.cpu_geometry import is_one_position, is_pointwise
 from kernels.conv2d.cpu_winograd import announce_winograd
@@ -199,5 +200,6 @@ announce_version(
     _run_one_position,
     fits=lambda weight_shape, input_shape, window, groups: is_one_position(input_shape[2:], window, groups),
 )
+announce_direct()
 announce_winograd()
 announce_winograd_weight()

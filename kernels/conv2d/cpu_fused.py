@@ -378,12 +378,12 @@ def launch(plan: Plan, x: Array, packed: Array, bias: Array | None, y: Array, ac
         _zeros(x.dtype) if bias is None else contiguous(bias),
         y.reshape(-1),
         plan.geometry,
-        *_ending(x.dtype, activation),
+        *ending_of(x.dtype, activation),
     )
 
 
 @cache
-def _ending(dtype: np.dtype[Any], activation: str | None) -> tuple[Any, Any, int]:
+def ending_of(dtype: np.dtype[Any], activation: str | None) -> tuple[Any, Any, int]:
     """What a tile ends with: two bounds, and an activation's code."""
     low, high = CLAMPS.get(activation, CLAMPS[None])
     return dtype.type(low), dtype.type(high), CODES.get(activation or "", 0)

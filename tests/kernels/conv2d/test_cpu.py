@@ -9,13 +9,20 @@ import numpy as np
 import pytest
 
 import kernels
-from kernels.conv2d import conv2d_forward_prepared, conv2d_prepare_weight, cpu_fused
+from kernels import registry
+from kernels.conv2d import (
+    conv2d_forward,
+    conv2d_forward_prepared,
+    conv2d_prepare_weight,
+    cpu_direct,
+    cpu_fused,
+)
 from kernels.conv2d.cpu_fused import BLOCK_DEPTH
 from kernels.prepared import ACTIVATIONS
 from kernels.window import Window
 from tests.kernels.sample import Draw
 
-VERSIONS = ("loops", "im2col", "fused_im2col", "pointwise")
+VERSIONS = ("loops", "im2col", "fused_im2col", "pointwise", "direct")
 
 
 @dataclass(frozen=True)
@@ -50,10 +57,13 @@ LAYERS = {
 def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Small work, too, is cut into as many tasks as there are threads."""
     before = kernels.get_num_threads()
-    monkeypatch.setattr(cpu_fused, "SMALLEST_TASK", 1)
-    cpu_fused.make_plan.cache_clear()
+    plans = cpu_fused.make_plan, cpu_direct.make_plan
+    for module, plan in zip((cpu_fused, cpu_direct), plans, strict=True):
+        monkeypatch.setattr(module, "SMALLEST_TASK", 1)
+        plan.cache_clear()
     yield
-    cpu_fused.make_plan.cache_clear()
+    for plan in plans:
+        plan.cache_clear()
     kernels.set_num_threads(before)
 
 
@@ -79,7 +89,12 @@ def arguments(layer: Layer, dtype: type = np.float32) -> tuple[np.ndarray, np.nd
 
 
 def fitting(layer: Layer) -> list[str]:
-    return [name for name in VERSIONS if name != "pointwise" or layer.window.kernel == (1, 1)]
+    left_out = set()
+    if layer.window.kernel != (1, 1):
+        left_out.add("pointwise")
+    if layer.groups > 1:
+        left_out.add("direct")
+    return [name for name in VERSIONS if name not in left_out]
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -116,10 +131,26 @@ def test_tiles_and_loops_add_in_the_same_order() -> None:
     x, weight, bias = arguments(layer)
     fused = run(layer, "fused_im2col", x, weight, bias)
     np.testing.assert_array_equal(run(layer, "im2col", x, weight, bias), fused)
+    np.testing.assert_array_equal(run(layer, "direct", x, weight, bias), fused)
+
+
+@pytest.mark.parametrize(
+    ("channels", "outputs", "direct"), [(3, 64, True), (1, 16, True), (3, 6, False), (5, 16, False)]
+)
+def test_few_channels_and_whole_vectors_of_filters_are_convolved_directly(
+    channels: int, outputs: int, direct: bool
+) -> None:
+    layer = Layer((1, channels, 40, 40), outputs, Window.of(3, 2, 1))
+    x, weight, bias = arguments(layer)
+    for chosen in (
+        registry.choose(conv2d_prepare_weight, weight, x.shape, layer.window, 1),
+        registry.choose(conv2d_forward, x, weight, bias, layer.window, 1),
+    ):
+        assert (chosen.name == "direct") == direct
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("name", ["deep", "deep-batch", "groups"])
+@pytest.mark.parametrize("name", ["stride-4", "deep", "deep-batch", "groups"])
 def test_activations_end_the_run(name: str, activation: str) -> None:
     layer = LAYERS[name]
     x, weight, bias = arguments(layer)
