@@ -13,7 +13,7 @@ reference can run any, for the weight itself is kept.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kernels.activation import (
@@ -52,6 +52,7 @@ class PreparedWeight:
         weight: the weight as given; the same memory, not a copy.
         settings: what else it was prepared for, such as the window and the groups.
         packed: what the version made of the weight.
+        accepted: shapes of inputs that have passed the contract's checks with this weight.
     """
 
     operation: str
@@ -60,10 +61,7 @@ class PreparedWeight:
     weight: Array
     settings: tuple[Any, ...] = ()
     packed: tuple[Array, ...] = ()
-
-    def is_for(self, backend: str, version: str) -> bool:
-        """Whether a version can run it."""
-        return self.version == version and self.backend == backend
+    accepted: set[tuple[int, ...]] = field(default_factory=set, init=False, repr=False)
 
 
 def check_prepared(prepared: PreparedWeight, operation: str, **settings: Any) -> None:

@@ -133,17 +133,40 @@ def conv2d_forward_prepared(
         ValueError, TypeError: as `conv2d_forward`; a weight prepared for another window, other groups or
             another operation; an unknown activation; x and the weight in memory of different devices.
     """
-    check_window(window)
-    check_prepared(prepared, "conv2d", window=window, groups=groups)
-    weight = prepared.weight
-    on_device((x, weight, bias))  # refuses a mix
-    check_floating(analytic=activation is None, x=x, prepared=weight, bias=bias)
-    check_planes("x", x)
-    check_channels("x", x, weight.shape[1] * groups, weight, groups)
-    check_bias(bias, weight.shape[0])
     check_activation(activation)
-    window.output_size(x.shape[2:])
+    if not _was_accepted(x, prepared, bias, window, groups):
+        check_window(window)
+        check_prepared(prepared, "conv2d", window=window, groups=groups)
+        weight = prepared.weight
+        on_device((x, weight, bias))  # refuses a mix
+        check_floating(analytic=activation is None, x=x, prepared=weight, bias=bias)
+        check_planes("x", x)
+        check_channels("x", x, weight.shape[1] * groups, weight, groups)
+        check_bias(bias, weight.shape[0])
+        window.output_size(x.shape[2:])
+        if weight.dtype.kind == "f":  # whether other numbers are welcome depends on the activation
+            prepared.accepted.add(x.shape)
     return dispatch(conv2d_forward_prepared, x, prepared, bias, window, groups, activation)
+
+
+def _was_accepted(
+    x: Array, prepared: PreparedWeight, bias: Array | None, window: Window, groups: int
+) -> bool:
+    """Whether a call like this one has passed all checks, which take as long as a small layer's kernel."""
+    if type(prepared) is not PreparedWeight or type(window) is not Window:
+        return False
+    if prepared.settings != (window, groups):
+        return False
+    weight = prepared.weight
+    kind, dtype = type(weight), weight.dtype
+    return (
+        type(x) is kind
+        and x.dtype is dtype
+        and x.shape in prepared.accepted
+        and (
+            bias is None or (type(bias) is kind and bias.dtype is dtype and bias.shape == (weight.shape[0],))
+        )
+    )
 
 
 def conv2d_backward_input(

@@ -280,7 +280,8 @@ def _fits(weight_shape: Sequence[int], input_shape: Sequence[int], window: Windo
 
 def _pays(weight_shape: Sequence[int], input_shape: Sequence[int], window: Window, groups: int) -> bool:
     """Whether a number of x would be gathered for few filters, and the filters fill their vectors."""
-    return weight_shape[1] <= MOST_CHANNELS and weight_shape[0] % lanes_of(np.float32) == 0
+    few, whole = weight_shape[1] <= MOST_CHANNELS, weight_shape[0] % lanes_of(np.float32) == 0
+    return few and whole and window.kernel != (1, 1)
 
 
 def announce_direct() -> None:

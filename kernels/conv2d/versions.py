@@ -138,7 +138,10 @@ def announce_version(
         name,
         idea,
         backend=backend,
-        fits=lambda x, prepared, bias, window, groups, activation: prepared.is_for(backend, name),
+        fits=lambda x, prepared, bias, window, groups, activation: (
+            prepared.version == name and prepared.backend == backend
+        ),
+        compiled=backend == "cpu",
     )(run)
     implements(
         conv2d_forward,

@@ -95,6 +95,8 @@ def _prepared(
 ) -> Callable[[Draw], tuple[Any, ...]]:
     def make(draw: Draw) -> tuple[Any, ...]:
         values, filters = draw.normal(*x), draw.normal(*weight)
+        # Sums of about unit size: of a larger one, a bounded activation would leave nothing but its error.
+        filters /= filters[0].size ** 0.5
         offsets = draw.normal(weight[0]) if bias else None
         with kernels.use(backend=backend, conv2d_prepare_weight=version):
             prepared = conv2d_prepare_weight(filters, x, window, groups)

@@ -193,11 +193,24 @@ PREPARED = conv2d_prepare_weight(weight(), (2, 4, 5, 6), WINDOW, 2)
         ((x(), PREPARED, None, WINDOW, 2, "swish"), ValueError, "activation must be None or one of relu,"),
         ((x(), PREPARED, None, WINDOW, 2, 1), ValueError, "activation must be None or one of relu,"),
         ((x(), PREPARED, None, None, 2, None), TypeError, "window must be a kernels.Window"),
+        ((x().tolist(), PREPARED, None, WINDOW, 2, None), TypeError, "x must be an array, got list"),
+        ((x(), PREPARED, np.zeros(6, np.float32), WINDOW, 2, None), TypeError, "bias has dtype float32"),
+        ((x(), PREPARED, [0.0] * 6, WINDOW, 2, None), TypeError, "bias must be an array, got list"),
     ],
 )
 def test_forward_prepared_refuses(arguments: tuple[Any, ...], error: type[Exception], message: str) -> None:
+    """Also after a call of the same shapes that was in order."""
+    conv2d_forward_prepared(x(), PREPARED, np.zeros(6), WINDOW, 2, None)
     with pytest.raises(error, match=message):
         conv2d_forward_prepared(*arguments)
+
+
+def test_complex_numbers_have_no_activations() -> None:
+    values, filters = x().astype(np.complex128), weight().astype(np.complex128)
+    prepared = conv2d_prepare_weight(filters, values.shape, WINDOW, 2)
+    conv2d_forward_prepared(values, prepared, None, WINDOW, 2, None)
+    with pytest.raises(TypeError, match="x must have dtype float32 or float64, got complex128"):
+        conv2d_forward_prepared(values, prepared, None, WINDOW, 2, "relu")
 
 
 @pytest.mark.parametrize("activation", [None, "relu", "silu"])

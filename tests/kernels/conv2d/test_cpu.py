@@ -135,12 +135,13 @@ def test_tiles_and_loops_add_in_the_same_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("channels", "outputs", "direct"), [(3, 64, True), (1, 16, True), (3, 6, False), (5, 16, False)]
+    ("channels", "outputs", "kernel", "direct"),
+    [(3, 64, 3, True), (1, 16, 2, True), (3, 6, 3, False), (5, 16, 3, False), (3, 16, 1, False)],
 )
 def test_few_channels_and_whole_vectors_of_filters_are_convolved_directly(
-    channels: int, outputs: int, direct: bool
+    channels: int, outputs: int, kernel: int, direct: bool
 ) -> None:
-    layer = Layer((1, channels, 40, 40), outputs, Window.of(3, 2, 1))
+    layer = Layer((1, channels, 40, 40), outputs, Window.of(kernel, 2))
     x, weight, bias = arguments(layer)
     for chosen in (
         registry.choose(conv2d_prepare_weight, weight, x.shape, layer.window, 1),
