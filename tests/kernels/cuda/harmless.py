@@ -11,6 +11,7 @@ def reason(code: str) -> str:
 _ALL_LANES = "the line's other threads have the same number"
 _OF_EQUALS = "of two equal numbers either will do"
 _AT_THE_EDGE = "at the edge itself both ways lead to the edge"
+_ONE_ROW = "tiles of the weight gradient have 64 rows, one for each thread: i is 0"
 HARMLESS = {
     "xs[i] >= ZERO ? xs[i] : negative_slope * xs[i]": "the slope times zero is zero",
     "if (threadIdx.x != 0) ys[row] = partial[0]": "all other threads write the same number there",
@@ -54,5 +55,11 @@ HARMLESS = {
     "REAL relu6(REAL x) { return x < ZERO": "at zero both are zero",
     "ZERO : x > REAL(6)": _AT_THE_EDGE,
     "start <= count; start += THREADS": "behind the last items a block looks at none",
+    "min(length, places + part * length)": "a tile behind the last one is full of zeros",
+    "row - i * STEP < rows": _ONE_ROW,
+    "four_at(at(place) - i * STEP": _ONE_ROW,
+    "tile[first + k][row - i * STEP]": _ONE_ROW,
+    "int own_column(int j) { return j / 4 * (4 * SIDE) + (int)threadIdx.x % SIDE * 4 - j % 4": "j begins a four",
+    "static_assert(sizeof(Tiles) > THREADS / 32": "the tiles have more room than that",
     "running_mean && values >= 1": "the contract refuses one value for a channel",
 }
