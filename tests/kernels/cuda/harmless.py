@@ -59,7 +59,7 @@ HARMLESS = {
     "row - i * STEP < rows": _ONE_ROW,
     "four_at(at(place) - i * STEP": _ONE_ROW,
     "tile[first + k][row - i * STEP]": _ONE_ROW,
-    "int own_column(int j) { return j / 4 * (4 * SIDE) + (int)threadIdx.x % SIDE * 4 - j % 4": "j begins a four",
+    "own_column(int j) { return j / 4 * (4 * SIDE) + (int)threadIdx.x % SIDE * 4 - j": "j begins a four",
     "static_assert(sizeof(Tiles) > THREADS / 32": "the tiles have more room than that",
     "running_mean && values >= 1": "the contract refuses one value for a channel",
 }
