@@ -120,6 +120,7 @@ SAMPLES = [
     *samples("planes", 3, (20, 70), (2, 6), Window.of(1)),  # fours of neighbours lie in one plane
     *samples("many-places", 3, (2, 5), (14, 13), Window.of((2, 3), 1, 1)),  # the weight's gradient in parts
     *samples("one-image", 1, (70, 20), (5, 7), Window.of(1)),
+    *samples("whole-tile", 1, (2, 64), (5, 14), Window.of(1)),  # rows of a whole block, two of places
     *samples("no-bias", 1, (2, 3), (4, 4), Window.of(2), bias=False),
     *samples("one-channel", 1, (1, 1), (4, 3), Window.of(2)),
     *samples("single-pixel", 2, (3, 2), (1, 1), Window.of(1)),
