@@ -44,10 +44,10 @@ def test_versions_round_once(sample: Sample) -> None:
 @pytest.mark.parametrize(
     ("version", "outputs"),
     [
-        ("tensor_tf32", 30),
-        pytest.param("tensor_tf32", 70, marks=pytest.mark.slow),
+        ("tensor_half", 70),
         pytest.param("tensor_half", 30, marks=pytest.mark.slow),
-        pytest.param("tensor_half", 70, marks=pytest.mark.slow),
+        pytest.param("tensor_tf32", 70, marks=pytest.mark.slow),
+        pytest.param("tensor_tf32", 30, marks=pytest.mark.slow),
     ],
 )
 def test_large_tiles_on_tensor_cores(version: str, outputs: int, monkeypatch: pytest.MonkeyPatch) -> None:
