@@ -49,6 +49,7 @@ def conv2d_backward_weight_patches(grad_output: Array, x: Array, window: Window,
     fits=lambda grad_output, x, window, groups: (
         x.dtype in TYPES and is_one_position(x.shape[2:], window, groups)
     ),
+    compiled=True,
 )
 def conv2d_backward_weight_one_position(grad_output: Array, x: Array, window: Window, groups: int) -> Array:
     """dW = dY^T X for matrices (N, O) and (N, C)."""
@@ -63,6 +64,7 @@ def conv2d_backward_weight_one_position(grad_output: Array, x: Array, window: Wi
     "a tiled product per phase of the stride, its columns read out of patches of dY",
     backend="cpu",
     fits=lambda grad_output, weight, input_shape, window, groups: weight.dtype in TYPES,
+    compiled=True,
 )
 def conv2d_backward_input_patches(
     grad_output: Array, weight: Array, input_shape: Sequence[int], window: Window, groups: int
@@ -79,6 +81,7 @@ def conv2d_backward_input_patches(
     fits=lambda grad_output, weight, input_shape, window, groups: (
         weight.dtype in TYPES and is_pointwise(window)
     ),
+    compiled=True,
 )
 def conv2d_backward_input_pointwise(
     grad_output: Array, weight: Array, input_shape: Sequence[int], window: Window, groups: int
@@ -117,6 +120,7 @@ def transpose_matrix(task: int, tasks: int, matrix: Any, rows: int, turned: Any)
     pays=lambda grad_output, weight, input_shape, window, groups: (
         math.prod(input_shape[2:]) <= FEW_POSITIONS and weight.size >= LARGE_WEIGHT
     ),
+    compiled=True,
 )
 def conv2d_backward_input_one_image(
     grad_output: Array, weight: Array, input_shape: Sequence[int], window: Window, groups: int
@@ -139,6 +143,7 @@ def conv2d_backward_input_one_image(
     fits=lambda grad_output, weight, input_shape, window, groups: (
         weight.dtype in TYPES and is_one_position(input_shape[2:], window, groups)
     ),
+    compiled=True,
 )
 def conv2d_backward_input_one_position(
     grad_output: Array, weight: Array, input_shape: Sequence[int], window: Window, groups: int
@@ -174,6 +179,7 @@ def sum_planes(task: int, tasks: int, grad_output: Any, grad_bias: Any) -> None:
     "sums of planes over vectors, channels over all threads",
     backend="cpu",
     fits=lambda grad_output: grad_output.dtype in TYPES,
+    compiled=True,
 )
 def conv2d_backward_bias_planes(grad_output: Array) -> Array:
     """db[o] = sum over n of the sum of plane (n, o)."""

@@ -47,67 +47,76 @@ from kernels.prepared import PreparedWeight
 from kernels.threads import get_num_threads
 from kernels.window import Window
 
-# Of a tile; nearly all registers are sums. Rows of 14, 28, 56, 112 and 224 outputs are frequent.
-OUTPUTS = 14 if REGISTERS == 32 else 12
-# From so many input channels on, the matrix product is as fast.
+# Of a tile; nearly all registers are sums. Rows of 28, 56, 112 and 224 outputs are frequent.
+OUTPUTS = 28 if REGISTERS == 32 else 12
+# Of more input channels, or with more of the tiles beyond a row's end, the matrix product is as fast.
 MOST_CHANNELS = 4
+MOST_WASTE = 1 / 8
 
 
-@intrinsic
-def _tile(
-    typing_context: Any,
-    depth: Any,
-    filters: Any,
-    filters_at: Any,
-    rows: Any,
-    rows_at: Any,
-    offsets: Any,
-    step: Any,
-    bias: Any,
-    bias_at: Any,
-    y: Any,
-    y_at: Any,
-    plane: Any,
-    channels: Any,
-    count: Any,
-    low: Any,
-    high: Any,
-) -> Any:
-    """y[y_at + o plane + j] = clamp(total, low, high), o < channels (1 .. lanes), j < count (1 .. OUTPUTS).
+def _make_tile(known: int | None) -> Any:
+    """Return the intrinsic for tiles whose step is known, which spares the addresses' arithmetic, or any."""
 
-        total = bias[bias_at + o] + sum over k < depth of
-            filters[filters_at + k lanes + o] rows[rows_at + offsets[k] + j step]
+    def tile(
+        typing_context: Any,
+        depth: Any,
+        filters: Any,
+        filters_at: Any,
+        rows: Any,
+        rows_at: Any,
+        offsets: Any,
+        step: Any,
+        bias: Any,
+        bias_at: Any,
+        y: Any,
+        y_at: Any,
+        plane: Any,
+        channels: Any,
+        count: Any,
+        low: Any,
+        high: Any,
+    ) -> Any:
+        """y[y_at + o plane + j] = clamp(total, low, high), o < channels and j < count.
 
-    Numbers of OUTPUTS outputs are read.
-    """
+            total = bias[bias_at + o] + sum over k < depth of
+                filters[filters_at + k lanes + o] rows[rows_at + offsets[k] + j step]
 
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        kinds = signature.args
-        depth, filters, filters_at, rows, rows_at, offsets, step, bias, bias_at = arguments[:9]
-        y, y_at, plane, channels, count, low, high = arguments[9:]
-        simd = VectorBuilder(context, builder, kinds[1])
-        first_filter = simd.address(kinds[1], filters, filters_at)
-        first_number = simd.address(kinds[3], rows, rows_at)
-        first_offset = simd.address(kinds[5], offsets, INDEX(0))
+        channels is 1 .. lanes and count 1 .. OUTPUTS; numbers of OUTPUTS outputs are read.
+        """
 
-        def add(k: Any, sums: list[Any]) -> list[Any]:
-            weights = simd.load(simd.after(first_filter, builder.mul(k, INDEX(simd.lanes))))
-            number = simd.after(first_number, builder.load(simd.after(first_offset, k)))
-            places = (simd.after(number, builder.mul(INDEX(j), step)) for j in range(OUTPUTS))
-            return add_outer_product(simd, places, [weights], sums)
+        def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            kinds = signature.args
+            depth, filters, filters_at, rows, rows_at, offsets, step, bias, bias_at = arguments[:9]
+            y, y_at, plane, channels, count, low, high = arguments[9:]
+            simd = VectorBuilder(context, builder, kinds[1])
+            first_filter = simd.address(kinds[1], filters, filters_at)
+            first_number = simd.address(kinds[3], rows, rows_at)
+            first_offset = simd.address(kinds[5], offsets, INDEX(0))
+            apart = step if known is None else INDEX(known)
 
-        start = simd.load(simd.address(kinds[7], bias, bias_at))
-        totals = simd.loop(depth, [start] * OUTPUTS, add)
-        low, high = simd.broadcast(low), simd.broadcast(high)
-        clamped = [simd.at_most(simd.at_least(total, low), high) for total in totals]
-        _write_turned(simd, clamped, simd.address(kinds[9], y, y_at), plane, channels, count)
-        return context.get_dummy_value()
+            def add(k: Any, sums: list[Any]) -> list[Any]:
+                weights = simd.load(simd.after(first_filter, builder.mul(k, INDEX(simd.lanes))))
+                number = simd.after(first_number, builder.load(simd.after(first_offset, k)))
+                places = [simd.after(number, builder.mul(INDEX(j), apart)) for j in range(OUTPUTS)]
+                return add_outer_product(simd, places, [weights], sums)
 
-    index, scalar = types.intp, y.dtype
-    return types.void(
-        *(index, filters, index, rows, index, offsets, index, bias, index),
-        *(y, index, index, index, index, scalar, scalar),
-    ), emit
+            start = simd.load(simd.address(kinds[7], bias, bias_at))
+            totals = simd.loop(depth, [start] * OUTPUTS, add)
+            low, high = simd.broadcast(low), simd.broadcast(high)
+            clamped = [simd.at_most(simd.at_least(total, low), high) for total in totals]
+            _write_turned(simd, clamped, simd.address(kinds[9], y, y_at), plane, channels, count)
+            return context.get_dummy_value()
+
+        index, scalar = types.intp, y.dtype
+        return types.void(
+            *(index, filters, index, rows, index, offsets, index, bias, index),
+            *(y, index, index, index, index, scalar, scalar),
+        ), emit
+
+    return intrinsic(tile)
+
+
+_tile, _tile_1, _tile_2, _tile_4 = (_make_tile(step) for step in (None, 1, 2, 4))
 
 
 def _write_turned(
@@ -192,10 +201,18 @@ def _convolve(
             y_at = (n * g.outputs + first) * plane + i * g.out_width
             channels = min(lanes, g.outputs - first)
             for j in range(0, g.out_width, OUTPUTS):
-                _tile(
+                arguments = (
                     *(depth, filters, first * depth, rows, j * g.stride_across, offsets, g.stride_across),
                     *(bias, first, y, y_at + j, plane, channels, min(OUTPUTS, g.out_width - j), low, high),
                 )
+                if g.stride_across == 1:
+                    _tile_1(*arguments)
+                elif g.stride_across == 2:
+                    _tile_2(*arguments)
+                elif g.stride_across == 4:
+                    _tile_4(*arguments)
+                else:
+                    _tile(*arguments)
             if code:
                 activate(code, y, y_at, plane, channels, g.out_width)
 
@@ -231,12 +248,17 @@ class Plan(NamedTuple):
     geometry: Array
 
 
+def computed_width(width: int) -> int:
+    """Return how many outputs of a row of `width` are computed: whole tiles."""
+    return -(-width // OUTPUTS) * OUTPUTS
+
+
 @lru_cache(maxsize=1024)
 def make_plan(input_shape: Shape4, outputs: int, window: Window, threads: int) -> Plan:
     """Plan a convolution for a number of threads."""
     g = describe(input_shape, outputs, window, 1)
-    computed = -(-g.out_width // OUTPUTS) * OUTPUTS
-    pitch = (computed - 1) * g.stride_across + (g.kernel_width - 1) * g.dilation_across + 1
+    last = (computed_width(g.out_width) - 1) * g.stride_across
+    pitch = last + (g.kernel_width - 1) * g.dilation_across + 1
     c, p, q = np.ogrid[: g.channels, : g.kernel_height, : g.kernel_width]
     offsets = ((c * g.kernel_height + p) * pitch + q * g.dilation_across).ravel()
     out_shape = g.batch, outputs, g.out_height, g.out_width
@@ -279,9 +301,12 @@ def _fits(weight_shape: Sequence[int], input_shape: Sequence[int], window: Windo
 
 
 def _pays(weight_shape: Sequence[int], input_shape: Sequence[int], window: Window, groups: int) -> bool:
-    """Whether a number of x would be gathered for few filters, and the filters fill their vectors."""
-    few, whole = weight_shape[1] <= MOST_CHANNELS, weight_shape[0] % lanes_of(np.float32) == 0
-    return few and whole and window.kernel != (1, 1)
+    """Whether a number of x would be gathered for few filters, and filters and outputs fill the tiles."""
+    outputs, channels = weight_shape[:2]
+    if channels > MOST_CHANNELS or outputs % lanes_of(np.float32) or window.kernel == (1, 1):
+        return False
+    width = window.output_size(input_shape[2:])[1]
+    return computed_width(width) - width <= MOST_WASTE * width
 
 
 def announce_direct() -> None:

@@ -45,7 +45,11 @@ from kernels.window import Window
 
 
 @implements(
-    depthwise_conv2d_forward, "phases", "padded planes in the cache, sorted by the stride", fits=floating
+    depthwise_conv2d_forward,
+    "phases",
+    "padded planes in the cache, sorted by the stride",
+    fits=floating,
+    compiled=True,
 )
 def depthwise_conv2d_forward_phases(x: Array, weight: Array, bias: Array | None, window: Window) -> Array:
     """One group is a channel's plane and its M outputs."""
@@ -57,6 +61,7 @@ def depthwise_conv2d_forward_phases(x: Array, weight: Array, bias: Array | None,
     "phases",
     "the activation while a band is in the cache",
     fits=floating,
+    compiled=True,
 )
 def depthwise_conv2d_forward_activated_phases(
     x: Array, weight: Array, bias: Array | None, window: Window, activation: str
@@ -87,6 +92,7 @@ def _forward(x: Array, weight: Array, bias: Array | None, window: Window, activa
     "phases",
     "gather: each phase of x meets its own taps of the padded gradient",
     fits=floating,
+    compiled=True,
 )
 def depthwise_conv2d_backward_input_phases(
     grad_output: Array, weight: Array, input_shape: Sequence[int], window: Window
@@ -169,6 +175,7 @@ def _convolve_bands(
     "phases",
     "the sums of nine taps in registers, over planes sorted by the stride",
     fits=floating,
+    compiled=True,
 )
 def depthwise_conv2d_backward_weight_phases(grad_output: Array, x: Array, window: Window) -> Array:
     """A channel belongs to one task, which adds up its samples in order."""
@@ -304,19 +311,22 @@ implements(
     "sums of planes over vectors, channels over all threads",
     fits=floating,
     backend="cpu",
+    compiled=True,
 )(conv2d_backward_bias_planes)
 
 # ---- planes that keep their size
 
 FLAT = "planes read where they lie, what is beyond a row's ends masked"
 for _contract in (depthwise_conv2d_forward, depthwise_conv2d_forward_activated):
-    implements(_contract, "flat", FLAT, backend="cpu", fits=forward_fits, pays=pays)(convolve_flat)
-implements(depthwise_conv2d_backward_input, "flat", FLAT, backend="cpu", fits=backward_fits, pays=pays)(
-    convolve_flat_back
-)
-implements(depthwise_conv2d_backward_weight, "flat", FLAT, backend="cpu", fits=weight_fits, pays=pays)(
-    correlate_flat
-)
+    implements(_contract, "flat", FLAT, backend="cpu", fits=forward_fits, pays=pays, compiled=True)(
+        convolve_flat
+    )
+implements(
+    depthwise_conv2d_backward_input, "flat", FLAT, backend="cpu", fits=backward_fits, pays=pays, compiled=True
+)(convolve_flat_back)
+implements(
+    depthwise_conv2d_backward_weight, "flat", FLAT, backend="cpu", fits=weight_fits, pays=pays, compiled=True
+)(correlate_flat)
 
 # ---- channels side by side
 
@@ -339,15 +349,15 @@ _SIDE_BY_SIDE: tuple[tuple[Callable[..., Any], ...], ...] = (
     ),
 )
 for _operation, _fits, _pays, _run in _SIDE_BY_SIDE:
-    implements(_operation, "channels", CHANNELS, backend="cpu", fits=_fits, pays=_pays)(_run)
+    implements(_operation, "channels", CHANNELS, backend="cpu", fits=_fits, pays=_pays, compiled=True)(_run)
 
 # ---- rows, each serving all it meets
 
 ROWS = "a row is loaded once for every tap across, the sums of the rows that it reaches in registers"
 for _contract in (depthwise_conv2d_forward, depthwise_conv2d_forward_activated):
-    implements(_contract, "rows", ROWS, backend="cpu", fits=cpu_rows.forward_fits, pays=cpu_rows.pays)(
-        cpu_rows.convolve_rows
-    )
+    implements(
+        _contract, "rows", ROWS, backend="cpu", fits=cpu_rows.forward_fits, pays=cpu_rows.pays, compiled=True
+    )(cpu_rows.convolve_rows)
 implements(
     depthwise_conv2d_backward_input,
     "rows",
@@ -355,6 +365,7 @@ implements(
     backend="cpu",
     fits=cpu_rows.backward_fits,
     pays=cpu_rows.pays,
+    compiled=True,
 )(cpu_rows.convolve_rows_back)
 implements(
     depthwise_conv2d_backward_weight,
@@ -363,4 +374,5 @@ implements(
     backend="cpu",
     fits=cpu_rows_weight.weight_fits,
     pays=cpu_rows_weight.weight_pays,
+    compiled=True,
 )(cpu_rows_weight.correlate_rows)

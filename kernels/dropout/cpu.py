@@ -45,13 +45,13 @@ def _run(x: Array, probability: float, seed: int) -> Array:
     return y
 
 
-@implements(dropout_forward, "vectorized", IDEA, fits=floating)
+@implements(dropout_forward, "vectorized", IDEA, fits=floating, compiled=True)
 def dropout_forward_vectorized(x: Array, probability: float, seed: int) -> Array:
     """y = x / (1 - p) where the bits say so, else 0."""
     return _run(x, probability, seed)
 
 
-@implements(dropout_backward, "vectorized", IDEA, fits=floating)
+@implements(dropout_backward, "vectorized", IDEA, fits=floating, compiled=True)
 def dropout_backward_vectorized(grad_output: Array, probability: float, seed: int) -> Array:
     """The same map, on the gradient."""
     return _run(grad_output, probability, seed)

@@ -20,7 +20,7 @@ from kernels.memory import empty
 from kernels.registry import implements
 
 
-@implements(global_average_pool2d_forward, "planes", "one vector sum per plane", fits=floating)
+@implements(global_average_pool2d_forward, "planes", "one vector sum per plane", fits=floating, compiled=True)
 def global_average_pool2d_forward_planes(x: Array) -> Array:
     """Every task takes whole planes."""
     y = empty((*x.shape[:2], 1, 1), x.dtype)
@@ -48,7 +48,9 @@ def _sum(x: Any) -> Any:
     return total
 
 
-@implements(global_average_pool2d_backward, "planes", "one vector fill per plane", fits=floating)
+@implements(
+    global_average_pool2d_backward, "planes", "one vector fill per plane", fits=floating, compiled=True
+)
 def global_average_pool2d_backward_planes(grad_output: Array, input_shape: Sequence[int]) -> Array:
     """Every task fills whole planes."""
     grad_x = empty(tuple(input_shape), grad_output.dtype)
@@ -65,7 +67,9 @@ def _fill(task: int, tasks: int, grad_output: Any, grad_x: Any) -> None:
         grad_x[plane, :] = grad_output[plane] / grad_x.dtype.type(area)
 
 
-@implements(global_max_pool2d_forward, "planes", "one pass per plane over all cores", fits=floating)
+@implements(
+    global_max_pool2d_forward, "planes", "one pass per plane over all cores", fits=floating, compiled=True
+)
 def global_max_pool2d_forward_planes(x: Array) -> tuple[Array, Array]:
     """Every task takes whole planes."""
     y = empty((*x.shape[:2], 1, 1), x.dtype)
@@ -86,7 +90,9 @@ def _maxima(task: int, tasks: int, x: Any, y: Any, indices: Any) -> None:
         y[plane], indices[plane] = best, winner
 
 
-@implements(global_max_pool2d_backward, "planes", "zeros and one write per plane", fits=floating)
+@implements(
+    global_max_pool2d_backward, "planes", "zeros and one write per plane", fits=floating, compiled=True
+)
 def global_max_pool2d_backward_planes(
     grad_output: Array, indices: Array, input_shape: Sequence[int]
 ) -> Array:

@@ -298,7 +298,11 @@ def _fits(first: Array, second: Array, *_: Any) -> bool:
 
 
 @implements(
-    linear_forward, "tiles", "dot products for few samples, tiles that read the weight as it lies", fits=_fits
+    linear_forward,
+    "tiles",
+    "dot products for few samples, tiles that read the weight as it lies",
+    fits=_fits,
+    compiled=True,
 )
 def linear_forward_tiles(x: Array, weight: Array, bias: Array | None) -> Array:
     """Y = X W^T + b, the weight read once."""
@@ -325,7 +329,13 @@ def write_outputs(x: Array, weight: Array, bias: Array | None, y: Array) -> None
     multiply_many(tasks, panels, filters, offsets, results, batch, inputs)
 
 
-@implements(linear_backward_input, "tiles", "a tiled product that reads the weight in place", fits=_fits)
+@implements(
+    linear_backward_input,
+    "tiles",
+    "a tiled product that reads the weight in place",
+    fits=_fits,
+    compiled=True,
+)
 def linear_backward_input_tiles(grad_output: Array, weight: Array) -> Array:
     """dX = dY W."""
     grad_x = empty((grad_output.shape[0], weight.shape[1]), weight.dtype)
@@ -344,7 +354,13 @@ def write_input_gradient(grad_output: Array, weight: Array, grad_x: Array) -> No
     product(dy, (outputs, 1), filters.reshape(outputs, inputs), grad_x.reshape(len(dy), inputs))
 
 
-@implements(linear_backward_weight, "tiles", "a tiled product that reads the samples in place", fits=_fits)
+@implements(
+    linear_backward_weight,
+    "tiles",
+    "a tiled product that reads the samples in place",
+    fits=_fits,
+    compiled=True,
+)
 def linear_backward_weight_tiles(grad_output: Array, x: Array) -> Array:
     """dW = dY^T X."""
     grad_weight = empty((grad_output.shape[1], x.shape[1]), x.dtype)

@@ -26,6 +26,7 @@ from kernels.window import Pair, Window
     "unit weights over planes sorted by the stride",
     fits=floating,
     backend="cpu",
+    compiled=True,
 )
 def average_pool2d_forward_phases(
     x: Array, window: Window, count_include_pad: bool, divisor_override: int | None
@@ -51,6 +52,7 @@ def average_pool2d_forward_phases(
     "gather: each phase of x sums its own windows' shares",
     fits=floating,
     backend="cpu",
+    compiled=True,
 )
 def average_pool2d_backward_phases(
     grad_output: Array,

@@ -34,6 +34,7 @@ def _planes_fit(x: Array, window: Window) -> bool:
     "padded planes in the cache, sorted by the stride",
     fits=_planes_fit,
     backend="cpu",
+    compiled=True,
 )
 def max_pool2d_forward_phases(x: Array, window: Window) -> tuple[Array, Array]:
     """The value and the place of every window's first maximum."""

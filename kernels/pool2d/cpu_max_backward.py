@@ -27,6 +27,7 @@ def _coordinates_fit(grad_output: Array, indices: Array, input_shape: Sequence[i
     "every window adds its gradient at its winner, plane by plane",
     fits=_coordinates_fit,
     backend="cpu",
+    compiled=True,
 )
 def max_pool2d_backward_planes(
     grad_output: Array, indices: Array, input_shape: Sequence[int], window: Window

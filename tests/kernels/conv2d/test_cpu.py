@@ -44,6 +44,7 @@ LAYERS = {
     "deep-batch": Layer((3, 800, 7, 7), 21, Window.of(1)),  # and panels that lie in two images
     "wide": Layer((1, 5, 13, 71), 9, Window.of((3, 5), 1, ((0, 1), (2, 3)))),
     "stride-2": Layer((2, 3, 31, 45), 10, Window.of(7, 2, 3)),
+    "stride-1": Layer((1, 2, 7, 31), 18, Window.of((2, 3))),
     "stride-3": Layer((2, 4, 20, 29), 8, Window.of((2, 3), 3, 1)),
     "stride-4": Layer((1, 3, 39, 75), 24, Window.of(11, 4, 2)),
     "dilated": Layer((2, 6, 17, 19), 5, Window.of(3, (2, 1), 4, (2, 3))),
@@ -135,13 +136,20 @@ def test_tiles_and_loops_add_in_the_same_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("channels", "outputs", "kernel", "direct"),
-    [(3, 64, 3, True), (1, 16, 2, True), (3, 6, 3, False), (5, 16, 3, False), (3, 16, 1, False)],
+    ("channels", "outputs", "kernel", "width", "direct"),
+    [
+        (3, 64, 3, 112, True),
+        (1, 16, 2, 224, True),
+        (3, 64, 3, 64, False),  # would be computed as 84
+        (3, 6, 3, 112, False),
+        (5, 16, 3, 112, False),
+        (3, 16, 1, 112, False),
+    ],
 )
-def test_few_channels_and_whole_vectors_of_filters_are_convolved_directly(
-    channels: int, outputs: int, kernel: int, direct: bool
+def test_few_channels_that_fill_tiles_are_convolved_directly(
+    channels: int, outputs: int, kernel: int, width: int, direct: bool
 ) -> None:
-    layer = Layer((1, channels, 40, 40), outputs, Window.of(kernel, 2))
+    layer = Layer((1, channels, 9, 2 * width - 2 + kernel), outputs, Window.of(kernel, 2))
     x, weight, bias = arguments(layer)
     for chosen in (
         registry.choose(conv2d_prepare_weight, weight, x.shape, layer.window, 1),
