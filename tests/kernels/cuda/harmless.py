@@ -12,6 +12,7 @@ _ALL_LANES = "the line's other threads have the same number"
 _OF_EQUALS = "of two equal numbers either will do"
 _AT_THE_EDGE = "at the edge itself both ways lead to the edge"
 _WIDER = "pixels beyond those that a region samples weigh nothing"
+_ZEROS_MORE = "what is fetched then is zeros, and nobody multiplies them"
 _ONE_ROW = "tiles of the weight gradient have 64 rows, one for each thread: i is 0"
 HARMLESS = {
     "xs[i] >= ZERO ? xs[i] : negative_slope * xs[i]": "the slope times zero is zero",
@@ -62,9 +63,11 @@ HARMLESS = {
     "tile[first + k][row - i * STEP]": _ONE_ROW,
     "own_column(int j) { return j / 4 * (4 * SIDE) + (int)threadIdx.x % SIDE * 4 - j": "j begins a four",
     "static_assert(sizeof(Tiles) > THREADS / 32": "the tiles have more room than that",
-    "const bool more = depth - start >= DEPTH": "what is fetched then is zeros, and nobody multiplies them",
+    "const bool more = depth - start >= DEPTH": _ZEROS_MORE,
+    "const bool more = depth + start > DEPTH": _ZEROS_MORE,
     "16 / sizeof(Tiled) >= 4 ?": _OF_EQUALS,
     "b = grid.position(bins + 1, grid.points - 1)": _WIDER,
     "b = grid.position(bins - 1, grid.points + 1)": _WIDER,
+    "return reach < 0 ? 0 : (reach + (int)stride - 1)": "0 rounded up to whole strides is 0",
     "running_mean && values >= 1": "the contract refuses one value for a channel",
 }
