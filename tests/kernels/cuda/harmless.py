@@ -69,5 +69,6 @@ HARMLESS = {
     "b = grid.position(bins + 1, grid.points - 1)": _WIDER,
     "b = grid.position(bins - 1, grid.points + 1)": _WIDER,
     "return reach < 0 ? 0 : (reach + (int)stride - 1)": "0 rounded up to whole strides is 0",
+    "__align__(sizeof(T) >= 4 ? 16 : 4 * sizeof(T))": "four floats are 16 bytes both ways",
     "running_mean && values >= 1": "the contract refuses one value for a channel",
 }
