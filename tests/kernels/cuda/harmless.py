@@ -13,6 +13,7 @@ _OF_EQUALS = "of two equal numbers either will do"
 _AT_THE_EDGE = "at the edge itself both ways lead to the edge"
 _WIDER = "pixels beyond those that a region samples weigh nothing"
 _ZEROS_MORE = "what is fetched then is zeros, and nobody multiplies them"
+_SPARE = "only tiles as high as the plane have threads to spare"
 _ONE_ROW = "tiles of the weight gradient have 64 rows, one for each thread: i is 0"
 HARMLESS = {
     "xs[i] >= ZERO ? xs[i] : negative_slope * xs[i]": "the slope times zero is zero",
@@ -70,5 +71,8 @@ HARMLESS = {
     "b = grid.position(bins - 1, grid.points + 1)": _WIDER,
     "return reach < 0 ? 0 : (reach + (int)stride - 1)": "0 rounded up to whole strides is 0",
     "__align__(sizeof(T) >= 4 ? 16 : 4 * sizeof(T))": "four floats are 16 bytes both ways",
+    "own_i <= tile_h && first_i + own_i < OH": _SPARE,
+    "own_i <= tile_h && h < H": _SPARE,
+    "tap <= taps && place < tile_h * tile_w": "what threads beyond the taps add up nobody reads",
     "running_mean && values >= 1": "the contract refuses one value for a channel",
 }

@@ -58,6 +58,7 @@ TESTS = {
     "batch_norm": ("test_edges.py", "means"),
     "conv2d": ("test_implicit.py test_winograd.py test_half.py", ""),
     "cross_entropy": ("test_edges.py", "label"),
+    "depthwise_conv2d": ("test_edges.py", "depthwise"),
     "dropout": ("test_edges.py", "dropout"),
     "elementwise": ("test_edges.py", "sign"),
     "indexing": ("test_unchecked.py", "index or gather"),

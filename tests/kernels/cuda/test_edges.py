@@ -10,7 +10,12 @@ import pytest
 import kernels
 from kernels import registry
 from kernels.cross_entropy import cross_entropy_backward, cross_entropy_forward
-from kernels.depthwise_conv2d import depthwise_conv2d_forward
+from kernels.depthwise_conv2d import (
+    depthwise_conv2d_backward_input,
+    depthwise_conv2d_backward_weight,
+    depthwise_conv2d_forward,
+    gpu,
+)
 from kernels.device import Device
 from kernels.dropout import dropout_forward
 from kernels.elementwise import absolute
@@ -86,6 +91,53 @@ def test_a_patch_beyond_shared_memory_is_left_to_the_direct_version(device: Devi
     near, far = Window.of(2, dilation=40), Window.of(2, dilation=200)
     chosen = [registry.choose(depthwise_conv2d_forward, x, weight, None, window) for window in (near, far)]
     assert [version.name for version in chosen] == ["tiles", "direct"]
+
+
+def test_depthwise_blocks_walk_over_planes_and_tiles(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are more of them than a grid has blocks."""
+    monkeypatch.setattr(gpu, "MOST_BLOCKS", 2)
+    monkeypatch.setattr(gpu, "BLOCKS", 5)
+    window = Window.of((3, 2), (1, 2), 1)
+    x, weight = GENERATOR.standard_normal((5, 5, 40, 9)), GENERATOR.standard_normal((5, 1, 3, 2))
+    grad_output = GENERATOR.standard_normal((5, 5, *window.output_size((40, 9))))
+    on_device = device.module.asarray
+    calls: list[tuple[Any, ...]] = [
+        (depthwise_conv2d_forward, (x, weight), (None, window)),
+        (depthwise_conv2d_backward_input, (grad_output, weight), (x.shape, window)),
+        (depthwise_conv2d_backward_weight, (grad_output, x), (window,)),
+    ]
+    for contract, arrays, others in calls:
+        with kernels.use(backend="reference"):
+            wanted = contract(*arrays, *others)
+        with kernels.use(**{contract.__name__: "tiles"}):
+            got = contract(*map(on_device, arrays), *others).get()
+        assert np.allclose(got, wanted, rtol=1e-12, atol=1e-12), contract.__name__
+
+
+def test_depthwise_what_no_window_reaches_does_not_count(device: Device) -> None:
+    """Rows and columns at the end of x, in a tile that goes beyond the last window."""
+    window = Window.of(2, 3)
+    x, grad_output = GENERATOR.standard_normal((1, 1, 100, 10)), GENERATOR.standard_normal((1, 1, 33, 3))
+    with kernels.use(backend="reference"):
+        wanted = depthwise_conv2d_backward_weight(grad_output, x, window)
+    x[:, :, 99], x[:, :, :, 9] = np.nan, np.nan
+    with kernels.use(depthwise_conv2d_backward_weight="tiles"):
+        got = depthwise_conv2d_backward_weight(*map(device.module.asarray, (grad_output, x)), window).get()
+    assert np.allclose(got, wanted, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("tap", [(0, 0), (0, 2), (2, 0), (2, 2)])
+def test_depthwise_windows_that_do_not_exist_have_no_gradient(tap: tuple[int, int], device: Device) -> None:
+    """An infinite weight shows where a window has it, not where one further on would; several tiles."""
+    window, weight = Window.of(3, 2), GENERATOR.standard_normal((1, 1, 3, 3))
+    weight[0, 0, *tap] = np.inf
+    grad_output = 1 + GENERATOR.random((1, 1, 19, 18))
+    with kernels.use(backend="reference"):
+        wanted = depthwise_conv2d_backward_input(grad_output, weight, (1, 1, 40, 37), window)
+    with kernels.use(depthwise_conv2d_backward_input="tiles"):
+        arrays = map(device.module.asarray, (grad_output, weight))
+        got = depthwise_conv2d_backward_input(*arrays, (1, 1, 40, 37), window).get()
+    assert np.allclose(got, wanted, rtol=1e-12, atol=1e-12)
 
 
 def test_a_product_over_many_repeated_axes_is_left_to_the_library(device: Device) -> None:
