@@ -39,6 +39,10 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 }
 
 
+# Shapes that a weight remembers: inputs of ever new sizes must not fill the memory.
+MOST_ACCEPTED = 256
+
+
 @dataclass(frozen=True, eq=False)
 class PreparedWeight:
     """A weight as one version of an operation wants it.
@@ -52,7 +56,7 @@ class PreparedWeight:
         weight: the weight as given; the same memory, not a copy.
         settings: what else it was prepared for, such as the window and the groups.
         packed: what the version made of the weight.
-        accepted: shapes of inputs that have passed the contract's checks with this weight.
+        accepted: shapes of inputs that have passed the contract's checks with this weight, see `accept`.
     """
 
     operation: str
@@ -62,6 +66,11 @@ class PreparedWeight:
     settings: tuple[Any, ...] = ()
     packed: tuple[Array, ...] = ()
     accepted: set[tuple[int, ...]] = field(default_factory=set, init=False, repr=False)
+
+    def accept(self, shape: tuple[int, ...]) -> None:
+        """Remember the shape of an input that has passed all checks."""
+        if len(self.accepted) < MOST_ACCEPTED:
+            self.accepted.add(shape)
 
 
 def check_prepared(prepared: PreparedWeight, operation: str, **settings: Any) -> None:

@@ -145,7 +145,7 @@ def conv2d_forward_prepared(
         check_bias(bias, weight.shape[0])
         window.output_size(x.shape[2:])
         if weight.dtype.kind == "f":  # whether other numbers are welcome depends on the activation
-            prepared.accepted.add(x.shape)
+            prepared.accept(x.shape)
     return dispatch(conv2d_forward_prepared, x, prepared, bias, window, groups, activation)
 
 

@@ -28,7 +28,7 @@ from kernels.array import Array, Shape4
 from kernels.conv2d.cpu_fused import SMALLEST_TASK, activate, ending_of
 from kernels.conv2d.cpu_geometry import Geometry, describe
 from kernels.conv2d.versions import announce_version
-from kernels.cpu.bands import fill_run
+from kernels.cpu.bands import copy_rows, fill_run, steps_to
 from kernels.cpu.compilation import compiled, contiguous, parallel, tasks_for
 from kernels.cpu.gemm import add_outer_product
 from kernels.cpu.records import as_numbers, as_record
@@ -36,8 +36,6 @@ from kernels.cpu.simd import (
     INDEX,
     REGISTERS,
     VectorBuilder,
-    copy_partial,
-    copy_vector,
     lanes_of,
     vector_lanes,
 )
@@ -137,25 +135,25 @@ def _write_turned(
 
 
 @compiled(borrowing=True)
-def _copy_rows(g: Geometry, x: Any, n: int, i: int, pitch: int, rows: Any) -> None:
-    """rows[(c KH + p) pitch + w] = x[n, c, i SH + p DH - top, w - left], zero outside."""
-    lanes, zero = vector_lanes(x), x.dtype.type(0)
+def _bring_rows(g: Geometry, x: Any, n: int, i: int, pitch: int, rows: Any) -> None:
+    """rows[(c KH + p) pitch + w] = x[n, c, i SH + p DH - top, w - left], zero outside.
+
+    Writing is in ascending order: what goes beyond a row's end the next one overwrites.
+    """
+    zero, step = x.dtype.type(0), g.dilation_down
+    first = i * g.stride_down - g.top
+    above = min(steps_to(0, first, step), g.kernel_height)
+    below = min(steps_to(g.height, first, step), g.kernel_height)
     left = min(g.left, pitch)
-    count = min(g.width, pitch - left)
-    whole = count // lanes * lanes
     for c in range(g.channels):
-        for p in range(g.kernel_height):
-            at = (c * g.kernel_height + p) * pitch
-            h = i * g.stride_down + p * g.dilation_down - g.top
-            if h < 0 or h >= g.height:
-                fill_run(rows, at, at + pitch, zero)
-                continue
-            fill_run(rows, at, at + left, zero)
-            source, target = ((n * g.channels + c) * g.height + h) * g.width, at + left
-            for w in range(0, whole, lanes):
-                copy_vector(rows, target + w, x, source + w)
-            copy_partial(rows, target + whole, x, source + whole, count - whole, zero)
-            fill_run(rows, target + whole + lanes, at + pitch, zero)
+        at = c * g.kernel_height * pitch
+        fill_run(rows, at, at + above * pitch + left, zero)
+        source = ((n * g.channels + c) * g.height + first + above * step) * g.width
+        copy_rows(
+            *(rows, at + above * pitch + left, pitch, x, source, step * g.width),
+            *(below - above, min(g.width, pitch - left), zero),
+        )
+        fill_run(rows, at + below * pitch, at + g.kernel_height * pitch, zero)
 
 
 @parallel
@@ -191,12 +189,13 @@ def _convolve(
     """
     g: Geometry = as_record(geometry, Geometry)
     lanes, depth = vector_lanes(x), offsets.size
-    rows = np.empty(g.channels * g.kernel_height * pitch + lanes, x.dtype)
+    # The last row's fill goes on to where another row's first column would be.
+    rows = np.empty(g.channels * g.kernel_height * pitch + g.left + lanes, x.dtype)
     count, plane = g.batch * g.out_height, g.out_height * g.out_width
     for row in range(count * task // tasks, count * (task + 1) // tasks):
         n = row // g.out_height
         i = row - n * g.out_height
-        _copy_rows(g, x, n, i, pitch, rows)
+        _bring_rows(g, x, n, i, pitch, rows)
         for first in range(0, g.outputs, lanes):
             y_at = (n * g.outputs + first) * plane + i * g.out_width
             channels = min(lanes, g.outputs - first)

@@ -58,10 +58,10 @@ def _load_phase(
     Writing is in ascending order and in whole vectors: what a row writes too much the next one overwrites.
     """
     rows, columns = layout.rows, layout.columns
-    above = min(_steps_to(0, row, rows.source_stride), count)
-    below = min(_steps_to(rows.source, row, rows.source_stride), count)
-    left = min(_steps_to(0, column, columns.source_stride), layout.pitch)
-    right = min(_steps_to(columns.source, column, columns.source_stride), layout.pitch)
+    above = min(steps_to(0, row, rows.source_stride), count)
+    below = min(steps_to(rows.source, row, rows.source_stride), count)
+    left = min(steps_to(0, column, columns.source_stride), layout.pitch)
+    right = min(steps_to(columns.source, column, columns.source_stride), layout.pitch)
     if above == below or left == right:
         fill_run(buffer, at, at + count * layout.pitch, fill)
         return
@@ -73,7 +73,7 @@ def _load_phase(
     row_step, step = rows.source_stride * columns.source, columns.source_stride
     pitch, height, width = layout.pitch, below - above, right - left
     if step == 1:
-        _copy_rows(buffer, start, pitch, x, first, row_step, height, width, fill)
+        copy_rows(buffer, start, pitch, x, first, row_step, height, width, fill)
     elif step == 2:
         _copy_rows_even(buffer, start, pitch, x, first, row_step, height, width, fill)
     else:
@@ -82,7 +82,7 @@ def _load_phase(
 
 
 @compiled(inline="always")
-def _steps_to(end: int, start: int, stride: int) -> int:
+def steps_to(end: int, start: int, stride: int) -> int:
     """Return how many of start, start + stride, start + 2 stride, ... lie before `end`."""
     return max(0, -((start - end) // stride))
 
@@ -95,7 +95,7 @@ def fill_run(buffer: Any, start: int, end: int, value: Any) -> None:
 
 
 @compiled(borrowing=True)
-def _copy_rows(
+def copy_rows(
     buffer: Any, at: int, pitch: int, x: Any, first: int, row_step: int, rows: int, count: int, fill: Any
 ) -> None:
     """buffer[at + u pitch + i] = x[first + u row_step + i] for i < count, and `fill` up to the next row."""
@@ -153,8 +153,8 @@ def store_band(layout: Layout, band: int, buffer: Any, y: Any, plane: int) -> No
     rows, columns = layout.rows, layout.columns
     first = band * layout.band * rows.target_stride - rows.target_before
     for r in range(rows.target_stride):
-        above = _steps_to(0, first + r, rows.target_stride)
-        below = min(_steps_to(rows.target, first + r, rows.target_stride), band_rows(layout, band))
+        above = steps_to(0, first + r, rows.target_stride)
+        below = min(steps_to(rows.target, first + r, rows.target_stride), band_rows(layout, band))
         at = r * columns.target_stride * layout.target_size + above * layout.pitch
         start = (plane * rows.target + first + r + above * rows.target_stride) * columns.target
         row_step = rows.target_stride * columns.target
@@ -217,8 +217,8 @@ def _interleave(
     for u in range(rows):
         target, source = start + u * row_step, at + u * pitch
         for r in range(columns.target_stride):
-            left = _steps_to(0, r - columns.target_before, columns.target_stride)
-            right = _steps_to(columns.target, r - columns.target_before, columns.target_stride)
+            left = steps_to(0, r - columns.target_before, columns.target_stride)
+            right = steps_to(columns.target, r - columns.target_before, columns.target_stride)
             for i in range(left, right):
                 column = i * columns.target_stride + r - columns.target_before
                 y[target + column] = buffer[source + r * phase_step + i]

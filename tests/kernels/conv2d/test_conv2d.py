@@ -205,6 +205,14 @@ def test_forward_prepared_refuses(arguments: tuple[Any, ...], error: type[Except
         conv2d_forward_prepared(*arguments)
 
 
+def test_a_weight_remembers_a_bounded_number_of_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kernels.prepared.MOST_ACCEPTED", 2)
+    prepared = conv2d_prepare_weight(weight(), (1, 4, 5, 6), WINDOW, 2)
+    for batch in (1, 2, 3, 1):
+        conv2d_forward_prepared(x(batch, 4, 5, 6), prepared, None, WINDOW, 2, None)
+    assert prepared.accepted == {(1, 4, 5, 6), (2, 4, 5, 6)}
+
+
 def test_complex_numbers_have_no_activations() -> None:
     values, filters = x().astype(np.complex128), weight().astype(np.complex128)
     prepared = conv2d_prepare_weight(filters, values.shape, WINDOW, 2)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 
-def reason(code: str) -> str:
-    """Why a changed line does no harm; "" where that is not known."""
-    return next((why for part, why in HARMLESS.items() if part in code), "")
+
+def reason(source: str, code: str) -> str:
+    """Why a changed line of a source does no harm; "" where that is not known."""
+    line = f"{PurePath(source).name}: {code.strip()}"
+    return next((why for part, why in HARMLESS.items() if part in line), "")
 
 
 _ALL_LANES = "the line's other threads have the same number"
@@ -15,6 +18,7 @@ _WIDER = "pixels beyond those that a region samples weigh nothing"
 _ZEROS_MORE = "what is fetched then is zeros, and nobody multiplies them"
 _SPARE = "only tiles as high as the plane have threads to spare"
 _ONE_ROW = "tiles of the weight gradient have 64 rows, one for each thread: i is 0"
+# By a part of the changed line, behind its file's name.
 HARMLESS = {
     "xs[i] >= ZERO ? xs[i] : negative_slope * xs[i]": "the slope times zero is zero",
     "if (threadIdx.x != 0) ys[row] = partial[0]": "all other threads write the same number there",
@@ -59,9 +63,10 @@ HARMLESS = {
     "ZERO : x > REAL(6)": _AT_THE_EDGE,
     "start <= count; start += THREADS": "behind the last items a block looks at none",
     "min(length, places + part * length)": "a tile behind the last one is full of zeros",
-    "row - i * STEP < rows": _ONE_ROW,
+    "walk.left > 0 && row - i * STEP < rows": _ONE_ROW,
+    "k < walk.left && row - i * STEP < rows": _ONE_ROW,
     "four_at(at(place) - i * STEP": _ONE_ROW,
-    "tile[first + k][row - i * STEP]": _ONE_ROW,
+    "implicit_weight.cu: for (int k = 0; k < 4; ++k) tile[first + k][row - i * STEP]": _ONE_ROW,
     "own_column(int j) { return j / 4 * (4 * SIDE) + (int)threadIdx.x % SIDE * 4 - j": "j begins a four",
     "static_assert(sizeof(Tiles) > THREADS / 32": "the tiles have more room than that",
     "const bool more = depth - start >= DEPTH": _ZEROS_MORE,

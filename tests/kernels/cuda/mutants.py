@@ -165,7 +165,7 @@ def fates(chosen: Sequence[Mutant]) -> Iterator[tuple[Mutant, str]]:
             name, _, what = judge.stdout.readline().rstrip("\n").partition("\t")
             if name != mutant.name:
                 raise RuntimeError(f"the judge ended before {mutant.name}")
-            if what == SURVIVED and not reason(mutant.after):
+            if what == SURVIVED and not reason(mutant.source, mutant.after):
                 what = _sanitized_fate(mutant)
             yield mutant, what
 
@@ -182,7 +182,11 @@ def _sanitized_fate(mutant: Mutant) -> str:
 
 def survivors(found: dict[Mutant, str]) -> list[Mutant]:
     """Those that nothing noticed and nobody explained."""
-    return [mutant for mutant, what in found.items() if what == SURVIVED and not reason(mutant.after)]
+    return [
+        mutant
+        for mutant, what in found.items()
+        if what == SURVIVED and not reason(mutant.source, mutant.after)
+    ]
 
 
 def draw(every: Sequence[Mutant], count: int) -> list[Mutant]:
@@ -216,7 +220,7 @@ def _row(found: dict[Mutant, str], of: int) -> dict[str, Any]:
         "mutants": count[NOTICED] + count[SURVIVED],
         "noticed": count[NOTICED],
         "survivors": {
-            mutant.name: f"{mutant.after.strip()}: {reason(mutant.after) or 'not explained'}"
+            mutant.name: f"{mutant.after.strip()}: {reason(mutant.source, mutant.after) or 'not explained'}"
             for mutant, what in found.items()
             if what == SURVIVED
         },
@@ -227,7 +231,8 @@ def _row(found: dict[Mutant, str], of: int) -> dict[str, Any]:
 def _judge_survivors() -> None:
     """Judge those once more that nobody has explained, and give the reasons of the others anew."""
     named = {mutant.name: mutant for mutant in mutants()}
-    for source, row in results().items():
+    for source in results():
+        row = results()[source]  # as it is now: another process may have judged the file meanwhile
         if not row["survivors"] or row["fingerprint"] != fingerprint(source):
             continue
         before = [named[name] for name in row["survivors"]]
